@@ -1,0 +1,56 @@
+"""seqclf: classify text records of one or many fields.
+
+Importing it runs nothing: a name fetches what it needs when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqclf.batch import RecordBatch
+    from seqclf.classifiers.sequence_classifier import SequenceClassifier
+    from seqclf.errors import UserError
+    from seqclf.nn.record_encoder import RecordEncoder
+    from seqclf.ragged import Ragged
+    from seqclf.run.compose import compose
+    from seqclf.run.results import RunResult
+    from seqclf.run.train import train
+    from seqclf.text.vocabulary import Vocabulary
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Ragged",
+    "RecordBatch",
+    "RecordEncoder",
+    "RunResult",
+    "SequenceClassifier",
+    "UserError",
+    "Vocabulary",
+    "compose",
+    "train",
+]
+
+_HOMES = {
+    "Ragged": "seqclf.ragged",
+    "RecordBatch": "seqclf.batch",
+    "RecordEncoder": "seqclf.nn.record_encoder",
+    "RunResult": "seqclf.run.results",
+    "SequenceClassifier": "seqclf.classifiers.sequence_classifier",
+    "UserError": "seqclf.errors",
+    "Vocabulary": "seqclf.text.vocabulary",
+    "compose": "seqclf.run.compose",
+    "train": "seqclf.run.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

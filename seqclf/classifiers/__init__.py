@@ -1,0 +1,1 @@
+"""Classifiers and what trains them: losses, metrics, optimisers, schedules."""

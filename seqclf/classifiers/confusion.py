@@ -1,0 +1,66 @@
+"""What a confusion matrix says of each class, and of all classes together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.int64]
+Figures = npt.NDArray[np.float64]
+
+
+def by_class(confusion: Counts) -> tuple[Figures, Figures, Figures]:
+    """Precision, recall and F1 of each class; 0 where there is nothing to divide by.
+
+    Args:
+        confusion: `(C, C)`, the count of records of each gold class (row) that were given each class (column).
+
+    Returns:
+        Precision, recall and F1, each `(C,)`.
+    """
+    right = np.diagonal(confusion)
+    given, there = confusion.sum(axis=0), confusion.sum(axis=1)
+    return _ratio(right, given), _ratio(right, there), _ratio(2 * right, given + there)
+
+
+def averages(confusion: Counts) -> dict[str, float]:
+    """Averages over all classes, those among them that do not occur: what scikit-learn gives for `labels=all`.
+
+    Args:
+        confusion: `(C, C)`, gold classes in rows.
+
+    Returns:
+        `f1_macro`, `f1_micro`, `f1_weighted` (by how often a class occurs), `precision_macro`, `recall_macro`.
+    """
+    precision, recall, f1 = by_class(confusion)
+    there = confusion.sum(axis=1)
+    total = max(int(there.sum()), 1)
+    return {
+        "f1_macro": float(f1.mean()),
+        "f1_micro": float(np.trace(confusion) / total),
+        "f1_weighted": float(f1 @ there / total),
+        "precision_macro": float(precision.mean()),
+        "recall_macro": float(recall.mean()),
+    }
+
+
+def named_by_class(confusion: Counts, labels: Sequence[str]) -> dict[str, float]:
+    """`f1/LABEL`, `precision/LABEL`, `recall/LABEL` for every label; so a label called "accuracy" harms nothing.
+
+    Args:
+        confusion: `(C, C)`, gold classes in rows.
+        labels: the names of the classes.
+    """
+    precision, recall, f1 = by_class(confusion)
+    figures = {"f1": f1, "precision": precision, "recall": recall}
+    return {
+        f"{name}/{label}": float(value)
+        for name, values in figures.items()
+        for label, value in zip(labels, values, strict=True)
+    }
+
+
+def _ratio(part: Counts, whole: Counts) -> Figures:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)

@@ -1,0 +1,158 @@
+"""The figures of one stage of a run, cheap to record: a step only lays its logits aside."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
+
+from seqclf.classifiers.confusion import averages, named_by_class
+from seqclf.classifiers.counts import Counts
+from seqclf.classifiers.scores import Scores
+
+GULP = 2**18  # logits that are laid aside before they are counted: 1 MB
+
+
+class Batch(NamedTuple):
+    """What one step leaves to be counted: logits `(B, C)`, labels `(B,)`, the mean loss and what it was divided by."""
+
+    logits: Tensor
+    labels: Tensor
+    loss: Tensor
+    weight: Tensor | None
+
+
+class StageMetrics(nn.Module):
+    """Every figure of one stage (training, validation or test).
+
+    A gold label that is not among the classes (-1) counts as wrong in `accuracy` and stays out of all else; a record
+    without a gold label (-2) counts nowhere. `accuracy` may be any metric: it sees the records of known label, and
+    what it says is scaled by their share, which for a mean over records is to count the others as wrong.
+
+    Args:
+        labels: the names of the classes.
+        accuracy: fed with logits `(B, C)` and class indices `(B,)`; gives one number.
+        scores: whether to keep all probabilities for `auroc` and `calibration_error`.
+    """
+
+    def __init__(self, labels: Sequence[str], accuracy: Metric, scores: bool) -> None:
+        super().__init__()
+        self.labels = list(labels)
+        self.counts = Counts(len(self.labels))
+        self.accuracy = accuracy
+        self.scores = Scores() if scores else None
+        self._waiting: list[Batch] = []
+        self._waiting_logits = 0
+
+    def update(self, logits: Tensor, labels: Tensor, loss: Tensor, weight: Tensor | None = None) -> None:
+        """Record a batch.
+
+        Args:
+            logits: `(B, C)`.
+            labels: class indices `(B,)`; -1 for a label that is not among the classes, -2 for none.
+            loss: the mean loss of the batch, a scalar.
+            weight: what that mean was divided by, a scalar; by default the number of records of known label.
+        """
+        # a copy: the caller, or a compiled model's next step, may write over the logits
+        copy = logits.detach().to(torch.float32, copy=True)
+        self._waiting.append(Batch(copy, labels, loss.detach(), weight))
+        self._waiting_logits += copy.numel()
+        if self._waiting_logits >= GULP:
+            self._count()
+
+    def compute(self) -> dict[str, float]:
+        """Every figure by name, over all ranks; call it on each of them.
+
+        Returns:
+            `loss`, `accuracy`, `f1_macro`, `f1_micro`, `f1_weighted`, `precision_macro`, `recall_macro`, `auroc` and
+            `calibration_error` (with `scores`), `records`, and `f1/LABEL`, `precision/LABEL`, `recall/LABEL` for each
+            label. Nothing where no record was seen; what is not defined (an AUROC of one class) is left out.
+        """
+        self._count()
+        matrix, loss, weight = self.counts.compute()
+        confusion = matrix.cpu().numpy()
+        known, total = int(confusion[:-1].sum()), int(confusion.sum())
+        if total == 0:
+            return {}
+        figures = {"loss": float(loss / weight)} if known else {}
+        figures["accuracy"] = self._accuracy() * known / total if known else 0.0
+        figures |= averages(confusion[:-1])
+        figures |= self.scores.compute() if self.scores is not None else {}
+        figures["records"] = float(total)
+        return figures | named_by_class(confusion[:-1], self.labels)
+
+    def confusion(self) -> Tensor:
+        """How often each class (column) was given to records of each class (row) on all ranks.
+
+        Returns:
+            `(C + 1, C)`; the last row is of the records whose gold label is not among the classes.
+        """
+        self._count()
+        matrix: Tensor = self.counts.compute()[0]
+        return matrix.cpu()
+
+    def running_accuracy(self) -> float:
+        """The share of records so far that were given their label, on this rank alone: for a progress bar."""
+        self._count()
+        confusion = self.counts.confusion
+        return float(confusion.diagonal().sum() / confusion.sum().clamp(min=1))
+
+    @torch.inference_mode(False)  # else Lightning's validation would make states that nothing outside of it may change
+    def reset(self) -> None:
+        """Begin anew."""
+        self._waiting, self._waiting_logits = [], 0
+        self.counts.reset()
+        self.accuracy.reset()
+        if self.scores is not None:
+            self.scores.reset()
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def _count(self) -> None:
+        """Count what was laid aside."""
+        if not self._waiting and self.counts.update_called:
+            return
+        # a rank that saw no record counts none, so that its states have the shapes of the others
+        waiting, device = self._waiting or [self._no_batch()], self.counts.device
+        self._waiting, self._waiting_logits = [], 0
+        logits = torch.cat([batch.logits for batch in waiting]).to(device)
+        labels = torch.cat([batch.labels for batch in waiting]).to(device)
+        losses = torch.stack([batch.loss for batch in waiting]).to(device)
+        weights = _weights(waiting).to(device)
+        logits, labels = _select(labels >= -1, logits, labels)
+        self.counts.update(logits.argmax(dim=1), labels, losses, weights)
+        logits, labels = _select(labels >= 0, logits, labels)
+        if len(labels):
+            self.accuracy.update(logits, labels)
+        if self.scores is not None:
+            self.scores.update(logits.softmax(dim=1), labels)
+
+    def _no_batch(self) -> Batch:
+        nothing = torch.zeros(())
+        return Batch(torch.zeros(0, len(self.labels)), torch.zeros(0, dtype=torch.long), nothing, nothing)
+
+    def _accuracy(self) -> float:
+        with warnings.catch_warnings():
+            # this rank may have seen no record of known label; the others did
+            warnings.filterwarnings("ignore", message="The ``compute`` method", category=UserWarning)
+            return float(self.accuracy.compute())
+
+
+def _weights(batches: Sequence[Batch]) -> Tensor:
+    """What the mean loss of each batch was divided by, `(batches,)`."""
+    given = [batch.weight for batch in batches if batch.weight is not None]
+    if len(given) == len(batches):
+        return torch.stack(given)
+    known = torch.cat([batch.labels for batch in batches]) >= 0
+    sizes = torch.tensor([len(batch.labels) for batch in batches])
+    owner = torch.arange(len(batches)).repeat_interleave(sizes).to(known.device)
+    return torch.zeros(len(batches), device=known.device).index_add_(0, owner, known.float())
+
+
+def _select(mask: Tensor, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The records `(B,)` where the mask is True; most often that is all of them, and nothing is copied then."""
+    return (logits, labels) if mask.all() else (logits[mask], labels[mask])

@@ -1,0 +1,55 @@
+"""Figures that look at the probabilities themselves: ranking and calibration."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.functional.classification import binary_auroc, multiclass_calibration_error
+from torchmetrics.utilities import dim_zero_cat
+from torchmetrics.utilities.distributed import gather_all_tensors
+
+
+class Scores(Metric):
+    """Area under the ROC curve and calibration error, from the probabilities of every record seen.
+
+    `auroc` is the mean over the classes of one class against the rest. A class that no record has, or every record
+    has, has no curve and is left out of the mean; with no class left there is no `auroc`. `calibration_error` is the
+    expected calibration error of the likeliest class (Guo et al. 2017, https://arxiv.org/abs/1706.04599) in 15 bins.
+
+    The probabilities are kept on the CPU, since a GPU has better use for its memory.
+    """
+
+    full_state_update = False
+    probabilities: list[Tensor]
+    labels: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__(dist_sync_fn=self._gather)
+        self.add_state("probabilities", default=[], dist_reduce_fx="cat")
+        self.add_state("labels", default=[], dist_reduce_fx="cat")
+
+    def update(self, probabilities: Tensor, labels: Tensor) -> None:
+        """Keep the probabilities `(B, C)` of records and their class indices `(B,)`."""
+        self.probabilities.append(probabilities.cpu())
+        self.labels.append(labels.cpu())
+
+    def compute(self) -> dict[str, float]:
+        """`auroc` and `calibration_error` of all records of all ranks; nothing where there were no records."""
+        probabilities, labels = dim_zero_cat(self.probabilities), dim_zero_cat(self.labels)
+        if not len(labels):
+            return {}
+        classes = probabilities.shape[1]
+        error = multiclass_calibration_error(probabilities, labels, classes, n_bins=15, validate_args=False)
+        counts = torch.bincount(labels, minlength=classes).tolist()
+        areas = [
+            float(binary_auroc(probabilities[:, index], (labels == index).long(), validate_args=False))
+            for index, count in enumerate(counts)
+            if 0 < count < len(labels)
+        ]
+        auroc = {"auroc": sum(areas) / len(areas)} if areas else {}
+        return {**auroc, "calibration_error": float(error)}
+
+    def _gather(self, tensor: Tensor, group: object = None) -> list[Tensor]:
+        """The tensors of all ranks; they travel by way of the metric's device, for NCCL knows no other."""
+        return [part.cpu() for part in gather_all_tensors(tensor.to(self.device), group)]

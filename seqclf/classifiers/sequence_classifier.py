@@ -1,0 +1,254 @@
+"""One record, one label: the stack of parts with a head, a loss, metrics and an optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import Metric
+from torchmetrics.classification import MulticlassAccuracy
+
+from seqclf.batch import RecordBatch
+from seqclf.classifiers.evaluation import evaluate
+from seqclf.classifiers.losses import CrossEntropy
+from seqclf.classifiers.trainable import Trainable
+from seqclf.errors import UserError
+from seqclf.inference import model_folder
+from seqclf.inference.predict import Prediction, Record, predict, texts_of
+from seqclf.nn.embedder import TextFieldEmbedder
+from seqclf.nn.feedforward import FeedForward
+from seqclf.nn.initializer import Initializer
+from seqclf.nn.record_encoder import RecordEncoder
+from seqclf.nn.regularizer import Regularizer
+from seqclf.nn.seq2seq_encoder import Seq2SeqEncoder
+from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
+from seqclf.text.vocabulary import Vocabulary
+
+
+class SequenceClassifier(RecordEncoder, Trainable):
+    """Classifies records of one or several text fields.
+
+    After the `SequenceClassifier` of biome.text, built on AllenNLP (Gardner et al. 2018, https://arxiv.org/abs/1803.07640).
+
+    Args:
+        vocab: sizes every input and output projection; holds the label names.
+        text_field_embedder: tokens to one vector per token.
+        seq2vec_encoder: pools token vectors into one vector per field.
+        seq2seq_encoder: contextualises token vectors first.
+        multifield_seq2seq_encoder: contextualises the field vectors.
+        multifield_seq2vec_encoder: pools field vectors into the record's vector; required for several fields.
+        feed_forward: applied to the record's vector.
+        dropout: on the output of `seq2vec_encoder`.
+        multifield_dropout: on the output of `multifield_seq2vec_encoder`.
+        initializer: initialises parameters, chosen by regular expressions over their names.
+        regularizer: a penalty added to the training loss, chosen likewise.
+        accuracy: the accuracy metric, or a function from the number of classes to one (what `extend_labels` needs);
+            by default categorical top-1, `MulticlassAccuracy(num_classes, average="micro")`.
+        loss_weights: weight of each label in the cross entropy, by name.
+        loss: by default `CrossEntropy` with `loss_weights`; it brings its own weights otherwise.
+        optimizer: makes an optimiser from named parameters; by default `torch.optim.AdamW`.
+        scheduler: `(optimizer, total_steps, monitor, mode) -> dict`, a Lightning scheduler configuration; by default none.
+        monitor: the figure that plateau schedulers, early stopping and the best checkpoint look at.
+
+    Raises:
+        UserError: for several fields without a `multifield_seq2vec_encoder`, for loss weights that do not fit the
+            labels, and for an expression that matches no parameter.
+    """
+
+    n_inputs = 1
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        text_field_embedder: TextFieldEmbedder,
+        seq2vec_encoder: Seq2VecEncoder,
+        seq2seq_encoder: Seq2SeqEncoder | None = None,
+        multifield_seq2seq_encoder: Seq2SeqEncoder | None = None,
+        multifield_seq2vec_encoder: Seq2VecEncoder | None = None,
+        feed_forward: FeedForward | None = None,
+        dropout: float | None = None,
+        multifield_dropout: float | None = None,
+        initializer: Initializer | None = None,
+        regularizer: Regularizer | None = None,
+        accuracy: Metric | Callable[[int], Metric] | None = None,
+        loss_weights: Mapping[str, float] | None = None,
+        *,
+        loss: CrossEntropy | None = None,
+        optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer] | None = None,
+        scheduler: Callable[[Optimizer, int, str, str], dict[str, Any]] | None = None,
+        monitor: str = "validation/accuracy",
+    ) -> None:
+        super().__init__(
+            text_field_embedder,
+            seq2vec_encoder,
+            seq2seq_encoder,
+            multifield_seq2seq_encoder,
+            multifield_seq2vec_encoder,
+            feed_forward,
+            dropout,
+            multifield_dropout,
+        )
+        if len(vocab.fields) > 1 and not vocab.join_fields and multifield_seq2vec_encoder is None:
+            raise UserError(
+                f"The records have {len(vocab.fields)} text fields ({', '.join(vocab.fields)}), but there is no "
+                "`multifield_seq2vec_encoder` to make one vector of them. Give one (multifield=bag), or join the fields "
+                "into one text (multifield=none)."
+            )
+        self.vocab = vocab
+        self.projection = nn.Linear(self.output_dim * self.n_inputs, vocab.num_labels)
+        self.loss = loss or CrossEntropy(vocab.labels, None if loss_weights is None else dict(loss_weights))
+        self.accuracy = accuracy or _categorical_accuracy
+        self.regularizer = regularizer
+        self.optimizer = optimizer or torch.optim.AdamW
+        self.scheduler = scheduler
+        self.monitor = monitor
+        self.architecture: dict[str, Any] | None = None  # the plain configuration it was built from, for the model folder
+        self.make_metrics()
+        if initializer is not None:
+            initializer(self)
+
+    # The label space
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are, `C`."""
+        return self.vocab.num_labels
+
+    @property
+    def output_classes(self) -> list[str]:
+        """The names of the classes, in the order of their indices."""
+        return list(self.vocab.labels)
+
+    def label_for_index(self, idx: int) -> str:
+        """The name of the class with this index."""
+        return self.vocab.labels[idx]
+
+    def extend_labels(self, labels: Sequence[str]) -> None:
+        """Add classes to a trained model: what it has learned stays, bit for bit, and only the new rows are fresh.
+
+        Known names among `labels` are passed over. New classes get loss weight 1; the metrics start anew.
+
+        Args:
+            labels: names of the classes to add, in order.
+
+        Raises:
+            UserError: when `accuracy` was given as a metric of a fixed number of classes.
+        """
+        vocab = self.vocab.extend_labels(labels)
+        if vocab.num_labels == self.num_classes:
+            return
+        if isinstance(self.accuracy, Metric):
+            raise UserError(
+                f"`accuracy` was made for {self.num_classes} classes and cannot count {vocab.num_labels}. Give a function "
+                "instead: accuracy=lambda num_classes: MulticlassAccuracy(num_classes, average='micro')."
+            )
+        old = self.projection
+        self.projection = nn.Linear(old.in_features, vocab.num_labels).to(old.weight)
+        with torch.no_grad():
+            self.projection.weight[: old.out_features] = old.weight
+            self.projection.bias[: old.out_features] = old.bias
+        self.loss = self.loss.extend(vocab.labels)
+        if self.architecture is not None:
+            self.architecture["loss"] = {**self.architecture["loss"], "weights": self.loss.weights}
+        self.vocab = vocab
+        self.make_metrics()
+
+    # From records to classes
+
+    def forward(  # type: ignore[override]  # the contract of the family; the stack alone is `RecordEncoder.forward`
+        self, tokens: RecordBatch | Mapping[str, Tensor], label: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Classify records.
+
+        Args:
+            tokens: a `RecordBatch`, or indexer name to padded ids `(B, L)`, `(B, F, L)` for records of several fields.
+            label: class indices `(B,)`; -1 for a label that is not among the classes.
+
+        Returns:
+            `logits (B, C)`, `class_probabilities (B, C)`, and `loss ()` where a label is given; the metrics of the
+            stage are recorded then.
+        """
+        return self.output_layer(self.forward_tokens(tokens), label)
+
+    def forward_tokens(self, tokens: RecordBatch | Mapping[str, Tensor]) -> Tensor:
+        """The whole chain but the output layer: the record's vector `(B, output_dim)`."""
+        batch = tokens if isinstance(tokens, RecordBatch) else RecordBatch.from_padded(tokens)
+        return super().forward(batch).flatten(1)
+
+    def output_layer(self, encoded_text: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
+        """The head alone.
+
+        Args:
+            encoded_text: record vectors `(B, output_dim)`.
+            label: class indices `(B,)`.
+
+        Returns:
+            `logits (B, C)`, `class_probabilities (B, C)`, and `loss ()` where a label is given.
+        """
+        logits = self.projection(encoded_text)
+        output = {"logits": logits, "class_probabilities": logits.softmax(dim=-1)}
+        if label is not None:
+            loss, weight = self.loss.sums(logits, label)
+            output["loss"] = loss / weight.where(weight > 0, 1.0)
+            self.record(logits, label, output["loss"], weight)
+        return output
+
+    def decode(self, output_dict: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Add what a person reads.
+
+        Args:
+            output_dict: what `forward` returned.
+
+        Returns:
+            The same, and for each record `classes` (a dict from label to probability), `max_class` and
+            `max_class_prob`.
+        """
+        probabilities = output_dict["class_probabilities"].tolist()
+        classes = [dict(zip(self.vocab.labels, row, strict=True)) for row in probabilities]
+        best = [max(row, key=row.__getitem__) for row in classes]
+        return {
+            **output_dict,
+            "classes": classes,
+            "max_class": best,
+            "max_class_prob": [row[label] for row, label in zip(classes, best, strict=True)],
+        }
+
+    # Keeping and using a trained model
+
+    def save_pretrained(self, folder: Path | str) -> Path:
+        """Write a folder of weights, vocabulary and configuration that `from_pretrained` loads; returns the folder."""
+        return model_folder.save(self, folder)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | str, parts: Sequence[type] = ()) -> Self:
+        """Load a model folder. Nothing in it is ever run.
+
+        Args:
+            folder: what `save_pretrained` wrote.
+            parts: classes of your own that the model is built of.
+
+        Raises:
+            UserError: for a folder that is incomplete, changed, or asks for anything but these parts and seqclf's.
+        """
+        from seqclf.build import build_saved  # above: it builds what this module defines
+
+        model = build_saved(folder, parts)
+        if not isinstance(model, cls):
+            raise UserError(f"{folder} holds a {type(model).__name__}, not a {cls.__name__}.")
+        return model.eval()
+
+    def predict(self, records: Sequence[Record]) -> list[Prediction]:
+        """The label and all probabilities of each record: a dict from field to text, a list of texts, or one text."""
+        return predict(self, records)
+
+    def evaluate(self, records: Sequence[Record], labels: Sequence[str]) -> dict[str, float]:
+        """Every figure of the model on these records and their labels; unknown labels count as wrong."""
+        return evaluate(self, [(texts_of(self.vocab.fields, records), labels)])
+
+
+def _categorical_accuracy(num_classes: int) -> Metric:
+    return MulticlassAccuracy(num_classes, average="micro")

@@ -1,0 +1,158 @@
+"""How a classifier is trained by Lightning: its steps, its figures, its optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import Metric
+
+from seqclf.batch import RecordBatch
+from seqclf.classifiers.clipping import clip_gradients
+from seqclf.classifiers.metrics import StageMetrics
+from seqclf.nn.regularizer import Regularizer
+
+STAGES = ("train", "validation", "test")
+LOWER_IS_BETTER = ("loss", "calibration_error")
+
+
+class Trainable(pl.LightningModule):
+    """The glue between a classifier and Lightning; a subclass gives `forward` and these attributes.
+
+    Attributes:
+        output_classes: the names of the classes.
+        accuracy: the accuracy metric, or a function from the number of classes to one.
+        regularizer: a penalty added to the training loss.
+        optimizer: makes an optimiser from named parameters.
+        scheduler: `(optimizer, total_steps, monitor, mode) -> dict`, a Lightning scheduler configuration.
+        monitor: the figure that decides which epoch is the best.
+    """
+
+    accuracy: Metric | Callable[[int], Metric]
+    regularizer: Regularizer | None
+    optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer]  # type: ignore[assignment]
+    scheduler: Callable[[Optimizer, int, str, str], dict[str, Any]] | None
+    monitor: str
+
+    @property
+    def output_classes(self) -> list[str]:
+        """The names of the classes, in the order of their indices."""
+        raise NotImplementedError
+
+    # Figures
+
+    def make_metrics(self) -> None:
+        """One set of metrics per stage, for the classes there are now."""
+        classes: Sequence[str] = self.output_classes
+        metrics = {}
+        for stage in STAGES:
+            accuracy = deepcopy(self.accuracy) if isinstance(self.accuracy, Metric) else self.accuracy(len(classes))
+            # "train" is a method of every module, so it cannot be a module's name
+            metrics[f"{stage}_metrics"] = StageMetrics(classes, accuracy, scores=stage != "train")
+        self.stage_metrics = nn.ModuleDict(metrics).to(self.device)
+
+    @property
+    def stage(self) -> str:
+        """What the records are being read for: "train", "validation" or "test"."""
+        trainer = self._trainer
+        if trainer is not None and trainer.testing:
+            return "test"
+        return "train" if self.training else "validation"
+
+    def metrics_of(self, stage: str) -> StageMetrics:
+        """The metrics of one stage."""
+        metrics = self.stage_metrics[f"{stage}_metrics"]
+        assert isinstance(metrics, StageMetrics)
+        return metrics
+
+    def get_metrics(self, reset: bool = False) -> dict[str, float]:
+        """All figures of the current stage: `accuracy`, `precision/LABEL`, `recall/LABEL`, `f1/LABEL`, averages.
+
+        Call it on every rank.
+        """
+        metrics = self.metrics_of(self.stage)
+        figures = metrics.compute()
+        if reset:
+            metrics.reset()
+        return figures
+
+    def record(self, logits: Tensor, label: Tensor, loss: Tensor, weight: Tensor) -> None:
+        """Count a batch in the metrics of the current stage; nothing in Lightning's sanity check."""
+        if self._trainer is None or not self._trainer.sanity_checking:
+            self.metrics_of(self.stage).update(logits, label, loss, weight)
+
+    # Lightning's steps
+
+    def training_step(self, batch: RecordBatch, batch_idx: int) -> Tensor:
+        """One step of training; returns the loss with the regularizer's penalty."""
+        loss = self(batch, batch.labels)["loss"]
+        return loss if self.regularizer is None else loss + self.regularizer(self)
+
+    def validation_step(self, batch: RecordBatch, batch_idx: int) -> None:
+        """One step of validation: records the metrics."""
+        self(batch, batch.labels)
+
+    def test_step(self, batch: RecordBatch, batch_idx: int) -> None:
+        """One step of testing: records the metrics."""
+        self(batch, batch.labels)
+
+    def on_train_epoch_start(self) -> None:
+        """Begin to count anew."""
+        self.metrics_of("train").reset()
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin to count anew."""
+        self.metrics_of("validation").reset()
+
+    def on_test_epoch_start(self) -> None:
+        """Begin to count anew."""
+        self.metrics_of("test").reset()
+
+    def on_train_epoch_end(self) -> None:
+        """Log what the epoch came to."""
+        self._log_figures("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log what the validation came to."""
+        self._log_figures("validation")
+
+    def on_test_epoch_end(self) -> None:
+        """Log what the test came to."""
+        self._log_figures("test")
+
+    def _log_figures(self, stage: str) -> None:
+        if not self.trainer.sanity_checking:
+            figures = self.metrics_of(stage).compute()
+            self.log_dict({f"{stage}/{name}": value for name, value in figures.items()}, rank_zero_only=False)
+
+    # Optimisation
+
+    @property
+    def monitor_mode(self) -> str:
+        """Whether the monitored figure is better "min" or "max"."""
+        return "min" if self.monitor.split("/", 1)[-1] in LOWER_IS_BETTER else "max"
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser, and the scheduler where there is one."""
+        trained = [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
+        optimizer = self.optimizer(trained)
+        if self.scheduler is None:
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = self.scheduler(optimizer, steps, self.monitor, self.monitor_mode)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip by the norm of all gradients, the sparse ones among them (which torch's own clipping refuses)."""
+        if gradient_clip_val:
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            clip_gradients(parameters, gradient_clip_val)

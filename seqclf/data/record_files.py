@@ -1,0 +1,119 @@
+"""Numbered records on disk: one .npy file per array, appended to when written, memory-mapped when read."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from seqclf.batch import UNKNOWN
+from seqclf.data.records import IndexedRecords
+from seqclf.ragged import IntArray
+
+HEADER = 128  # bytes of a .npy header for one dimension
+
+DTYPES: dict[str, str] = {
+    "ids": "<i4",
+    "sequence_offsets": "<i8",
+    "fields": "<i2",
+    "record_offsets": "<i8",
+    "labels": "<i4",
+    "rows": "<i8",
+}
+
+
+class ArrayWriter:
+    """A one-dimensional .npy file that grows; its header is written when it is finished.
+
+    Args:
+        path: the file.
+        dtype: of the array.
+    """
+
+    def __init__(self, path: Path, dtype: str) -> None:
+        self.dtype = np.dtype(dtype)
+        self.length = 0
+        self._file = path.open("wb")
+        self._file.write(bytes(HEADER))
+
+    def append(self, values: npt.NDArray[Any]) -> None:
+        """Write more values `(n,)` behind the others."""
+        self._file.write(np.ascontiguousarray(values, dtype=self.dtype).data)
+        self.length += len(values)
+
+    def finish(self) -> None:
+        """Write the header and have everything on the disk."""
+        head = io.BytesIO()
+        shape = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.length,)}
+        np.lib.format.write_array_header_1_0(head, shape)
+        if head.tell() != HEADER:
+            raise RuntimeError(f"the .npy header takes {head.tell()} bytes, not {HEADER}")
+        self._file.seek(0)
+        self._file.write(head.getvalue())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+class RecordsWriter:
+    """Numbered records that are written piece by piece, in bounded memory.
+
+    Args:
+        folder: an empty folder for the files.
+        labelled: whether the records have labels.
+    """
+
+    def __init__(self, folder: Path, labelled: bool) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        names = [name for name in DTYPES if labelled or name != "labels"]
+        self._arrays = {name: ArrayWriter(folder / f"{name}.npy", DTYPES[name]) for name in names}
+        for name in ("sequence_offsets", "record_offsets"):
+            self._arrays[name].append(np.zeros(1, dtype=np.int64))
+        self.unknown = 0
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens were written."""
+        return self._arrays["ids"].length
+
+    @property
+    def records(self) -> int:
+        """How many records were written."""
+        return self._arrays["rows"].length
+
+    def append(self, piece: IndexedRecords, labels: npt.NDArray[np.int32] | None, rows: IntArray) -> None:
+        """Write more records, their labels `(R,)` if they have some, and the rows of the table they were `(R,)`."""
+        self.unknown += int(np.count_nonzero(piece.ids == UNKNOWN))
+        arrays = self._arrays
+        arrays["sequence_offsets"].append(piece.sequence_offsets[1:] + arrays["ids"].length)
+        arrays["record_offsets"].append(piece.record_offsets[1:] + arrays["fields"].length)
+        arrays["ids"].append(piece.ids)
+        arrays["fields"].append(piece.fields)
+        arrays["rows"].append(rows)
+        if labels is not None:
+            arrays["labels"].append(labels)
+
+    def finish(self) -> None:
+        """Have all files whole on the disk."""
+        for array in self._arrays.values():
+            array.finish()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for array in self._arrays.values():
+            array.close()
+
+
+def open_records(folder: Path) -> IndexedRecords:
+    """Memory-map the records that a `RecordsWriter` wrote."""
+    files = {name: folder / f"{name}.npy" for name in DTYPES}
+    return IndexedRecords(
+        **{name: np.load(file, mmap_mode="r", allow_pickle=False) for name, file in files.items() if file.exists()}
+    )

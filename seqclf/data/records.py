@@ -1,0 +1,142 @@
+"""Numbered records in flat arrays, and batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from seqclf.batch import EMPTY, SEPARATOR, RecordBatch
+from seqclf.ragged import IntArray, Ragged, Rows
+from seqclf.text.vocabulary import Vocabulary
+
+PIECE = 4096  # records that are numbered at once
+
+
+class IndexedRecords:
+    """Numbered records: `N` token ids, cut into `S` sequences (the fields that are there), cut into `R` records.
+
+    The arrays may be memory-mapped; nothing is read before a batch asks for it.
+
+    Args:
+        ids: token ids `(N,)`.
+        sequence_offsets: `(S + 1,)`, sequence `s` holds the ids `sequence_offsets[s]:sequence_offsets[s + 1]`.
+        fields: which named field each sequence is, `(S,)`.
+        record_offsets: `(R + 1,)`, record `r` owns the sequences `record_offsets[r]:record_offsets[r + 1]`.
+        labels: class indices `(R,)`, -1 where a label is not among the classes, -2 where a record has none; None
+            without labels.
+        rows: the row of the source table that each record was, `(R,)`; None for 0, 1, 2, ...
+    """
+
+    def __init__(
+        self,
+        ids: npt.NDArray[np.int32],
+        sequence_offsets: IntArray,
+        fields: npt.NDArray[np.int16],
+        record_offsets: IntArray,
+        labels: npt.NDArray[np.int32] | None = None,
+        rows: IntArray | None = None,
+    ) -> None:
+        # asarray takes the plain array out of a memory map, whose own indexing is slow.
+        self.ids = np.asarray(ids)
+        self.sequence_offsets = np.asarray(sequence_offsets)
+        self.fields = np.asarray(fields)
+        self.record_offsets = np.asarray(record_offsets)
+        self.labels = None if labels is None else np.asarray(labels)
+        self.rows = np.arange(len(self)) if rows is None else np.asarray(rows)
+
+    def __len__(self) -> int:
+        """How many records there are, `R`."""
+        return len(self.record_offsets) - 1
+
+    @property
+    def lengths(self) -> IntArray:
+        """How many tokens each record has, all fields together, `(R,)`."""
+        return np.diff(self.sequence_offsets[self.record_offsets])
+
+    def batch(self, indices: IntArray) -> RecordBatch:
+        """The records of the given indices `(B,)`, in that order, as a batch: two gathers."""
+        first = self.record_offsets[indices]
+        counts = self.record_offsets[indices + 1] - first
+        sequences = _spread(first, counts)
+        starts = self.sequence_offsets[sequences]
+        lengths = self.sequence_offsets[sequences + 1] - starts
+        ids = torch.from_numpy(self.ids[_spread(starts, lengths)].astype(np.int64))
+        records = Rows.from_lengths(counts, positions=self.fields[sequences].astype(np.int64))
+        labels = None if self.labels is None else torch.from_numpy(self.labels[indices].astype(np.int64))
+        return RecordBatch({"tokens": Ragged(ids, Rows.from_lengths(lengths))}, records, labels)
+
+
+def _spread(starts: IntArray, lengths: IntArray) -> IntArray:
+    """The indices `start, start + 1, ...` of every piece, one after another, `(sum of lengths,)`."""
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    spread: IntArray = np.repeat(starts - ends + lengths, lengths) + np.arange(total)
+    return spread
+
+
+def index_records(vocabulary: Vocabulary, records: Sequence[Sequence[str]]) -> IndexedRecords:
+    """Number the tokens of records, in the very way the store does.
+
+    A field without a token is dropped; the others keep their places. A record without any gets `[EMPTY]` in field 0.
+
+    Args:
+        vocabulary: numbers the words, and says which fields there are and whether they are joined.
+        records: one text per field for each record; "" where a field is missing.
+
+    Returns:
+        The records, without labels.
+
+    Raises:
+        ValueError: for a record that does not have one text per field.
+    """
+    return _concatenate([_index(vocabulary, records[at : at + PIECE]) for at in range(0, len(records), PIECE)])
+
+
+def _index(vocabulary: Vocabulary, records: Sequence[Sequence[str]]) -> IndexedRecords:
+    num_fields = len(vocabulary.fields)
+    for record in records:
+        if len(record) != num_fields:
+            raise ValueError(f"a record must have one text for each of {vocabulary.fields}, but has {len(record)}")
+    ids, lengths = vocabulary.encode(list(chain.from_iterable(records)))
+    table = lengths.reshape(-1, num_fields)  # (R, F) tokens of each field
+    nothing = ~table.any(axis=1)
+    starts = np.cumsum(table.sum(axis=1)) - table.sum(axis=1)
+    ids = np.insert(ids, starts[nothing], EMPTY)
+    table[nothing, 0] = 1
+    present = table > 0
+    if vocabulary.join_fields:
+        ids, table = _join(ids, table)
+        present = table > 0
+    return IndexedRecords(
+        ids,
+        Rows.from_lengths(table[present]).offsets,
+        np.nonzero(present)[1].astype(np.int16),
+        Rows.from_lengths(present.sum(axis=1)).offsets,
+    )
+
+
+def _join(ids: npt.NDArray[np.int32], table: IntArray) -> tuple[npt.NDArray[np.int32], IntArray]:
+    """Put `[SEP]` between the fields of each record; the lengths `(R, F)` become `(R, 1)`."""
+    present = table > 0
+    last = np.zeros_like(present)
+    last[np.arange(len(table)), table.shape[1] - 1 - present[:, ::-1].argmax(axis=1)] = True
+    ends = np.cumsum(table).reshape(table.shape)
+    joined = table.sum(axis=1, keepdims=True) + present.sum(axis=1, keepdims=True) - 1
+    return np.insert(ids, ends[present & ~last], SEPARATOR), joined
+
+
+def _concatenate(pieces: Sequence[IndexedRecords]) -> IndexedRecords:
+    return IndexedRecords(
+        np.concatenate([np.zeros(0, dtype=np.int32), *(piece.ids for piece in pieces)]),
+        _offsets(piece.sequence_offsets for piece in pieces),
+        np.concatenate([np.zeros(0, dtype=np.int16), *(piece.fields for piece in pieces)]),
+        _offsets(piece.record_offsets for piece in pieces),
+    )
+
+
+def _offsets(pieces: Iterator[IntArray]) -> IntArray:
+    return Rows.from_lengths(np.concatenate([np.zeros(0, dtype=np.int64), *map(np.diff, pieces)])).offsets

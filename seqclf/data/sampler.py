@@ -1,0 +1,148 @@
+"""Which records make up which batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from seqclf.errors import UserError
+from seqclf.ragged import IntArray
+
+WINDOW = 50  # batches whose records are sorted by length together
+
+
+class BatchSampler(Sampler[IntArray]):
+    """Batches of records of like length, planned for all ranks at once.
+
+    In training the records are shuffled, sorted by length inside windows of 50 batches, cut into batches, and the
+    batches are shuffled; each rank takes every n-th record of a global batch, and records that do not fill the last
+    round of ranks are left out. In evaluation (`shuffle=False`) the longest records come first, each record is in one
+    batch of one rank, and nothing is left out. The order depends on `seed` and the epoch alone.
+
+    Args:
+        lengths: tokens of each record `(R,)`.
+        batch_size: how many records a batch holds at most, on each rank.
+        max_tokens: how many tokens a batch holds at most, on each rank; a longer record is a batch of its own.
+        seed: of the order.
+        shuffle: True to train, False to evaluate.
+        rank: which process this is.
+        world_size: how many processes share the records.
+
+    Raises:
+        UserError: for batches that could hold nothing.
+    """
+
+    def __init__(
+        self,
+        lengths: IntArray,
+        batch_size: int,
+        max_tokens: int | None = None,
+        seed: int = 0,
+        shuffle: bool = True,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        if batch_size < 1 or (max_tokens is not None and max_tokens < 1):
+            raise UserError(
+                "data.batch_size and data.max_tokens must be at least 1 (data.max_tokens=null: no such bound), but are "
+                f"{batch_size} and {max_tokens}."
+            )
+        self.lengths = np.asarray(lengths)
+        self.batch_size = batch_size
+        self.max_tokens = max_tokens
+        self.seed = seed
+        self.shuffle = shuffle
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+        self.skip = 0
+        self._planned: tuple[int, list[IntArray]] | None = None
+        self._number: int | None = None
+
+    def set_epoch(self, epoch: int, skip: int | None = None) -> None:
+        """Go to an epoch, and in it behind `skip` batches that are done; None keeps what is set for this epoch.
+
+        The skip holds until the epoch changes: loaders with persistent workers ask for two iterators an epoch.
+        """
+        self.skip = skip if skip is not None else self.skip if epoch == self.epoch else 0
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """How many batches this rank has in this epoch, those that are skipped among them."""
+        return len(self._batches())
+
+    def __iter__(self) -> Iterator[IntArray]:
+        """The record indices `(batch,)` of one batch after another."""
+        return iter(self._batches()[self.skip :])
+
+    def _batches(self) -> list[IntArray]:
+        epoch = self.epoch if self.shuffle else 0
+        if self._planned is None or self._planned[0] != epoch:
+            self._planned = epoch, self._train(epoch) if self.shuffle else self._evaluate()
+        return self._planned[1]
+
+    def _train(self, epoch: int) -> list[IntArray]:
+        rng = np.random.default_rng((self.seed, epoch))
+        rounds, edges = self._windows(rng)
+        if self.max_tokens is not None:
+            self._number = self._number or self._same_number()
+            edges = _divide(edges, self._number)
+        batches = [rounds[start:stop, self.rank] for start, stop in pairwise(edges)]
+        return [batches[place] for place in rng.permutation(len(batches))[: self._number]]
+
+    def _evaluate(self) -> list[IntArray]:
+        order = np.argsort(-self.lengths, kind="stable")
+        edges = self._edges(self.lengths[order], window=len(order))
+        batches = [order[start:stop] for start, stop in pairwise(edges)]
+        return batches[self.rank :: self.world_size]
+
+    def _windows(self, rng: np.random.Generator) -> tuple[IntArray, list[int]]:
+        """The records, shuffled and sorted inside windows, in rounds of one for each rank; the edges of the batches."""
+        world, window = self.world_size, WINDOW * self.batch_size
+        count = len(self.lengths) // world
+        order = rng.permutation(len(self.lengths))[: count * world]
+        # One sort: by window first, by length inside it.
+        longest = int(self.lengths.max(initial=0)) + 1
+        windows = np.arange(len(order)) // (window * world)
+        order = order[np.argsort(windows * longest + self.lengths[order], kind="stable")]
+        rounds = order.reshape(count, world)
+        return rounds, self._edges(self.lengths[rounds[:, -1]], window)
+
+    def _edges(self, lengths: IntArray, window: int) -> list[int]:
+        """Where each batch of rounds begins, and the end, from the longest record of each; none crosses a window."""
+        count = len(lengths)
+        if self.max_tokens is None:
+            return [*range(0, count, self.batch_size), count]
+        total = np.cumsum(lengths)
+        edges, before = [0], 0
+        while edges[-1] < count:
+            start = edges[-1]
+            most = min(start + self.batch_size, start - start % window + window, count)
+            full = int(np.searchsorted(total[start:most], before + self.max_tokens, side="right"))
+            edges.append(start + max(full, 1))
+            before = int(total[edges[-1] - 1])
+        return edges
+
+    def _same_number(self) -> int:
+        """How many batches every epoch has, since a trainer counts on the number of the first.
+
+        Batches that are cut by tokens vary by a few from epoch to epoch: there is room for one more in each window.
+        """
+        rounds, edges = self._windows(np.random.default_rng((self.seed, 0)))
+        windows = -(-len(rounds) // (WINDOW * self.batch_size))
+        return min(len(edges) - 1 + windows, len(rounds))
+
+
+def _divide(edges: list[int], number: int) -> list[int]:
+    """Halve the largest batches until there are as many as asked for."""
+    cut = np.array(edges)
+    while len(cut) <= number:
+        sizes = np.diff(cut)
+        largest = np.argsort(-sizes, kind="stable")[: number + 1 - len(cut)]
+        largest = largest[sizes[largest] > 1]
+        cut = np.sort(np.append(cut, cut[largest] + sizes[largest] // 2))
+    halved: list[int] = cut.tolist()
+    return halved

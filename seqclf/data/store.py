@@ -1,0 +1,119 @@
+"""The store: all records of a run numbered once, in memory-mapped arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from seqclf.data.cache import cache_folder, ensure, fingerprint
+from seqclf.data.record_files import open_records
+from seqclf.data.records import IndexedRecords
+from seqclf.data.scan import Progress
+from seqclf.data.source import Source
+from seqclf.data.store_build import META, Settings, fill_store, is_whole
+from seqclf.data.store_report import remarks
+from seqclf.errors import UserError
+from seqclf.text.tokenization import Tokenization
+from seqclf.text.vocabulary import Vocabulary
+
+logger = logging.getLogger("seqclf")
+
+FORMAT = 1  # raised whenever a store of before would be read wrongly
+
+
+class Store:
+    """Numbered records of every split, and what was fitted and counted when they were numbered.
+
+    Args:
+        folder: where `build_store` put it.
+
+    Attributes:
+        vocabulary: words and labels of the training split, and the fields.
+        train: the training records.
+        validation: the validation records; None where there are none.
+        test: the test records; None where there are none.
+        report: what was counted, in plain numbers by name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        meta = json.loads((folder / META).read_text(encoding="utf-8"))
+        self.folder = folder
+        self.report: dict[str, Any] = meta["report"]
+        self.vocabulary = Vocabulary.load(folder, meta["fields"], meta["join_fields"])
+        self.train = open_records(folder / "train")
+        self.validation = self._optional("validation")
+        self.test = self._optional("test")
+
+    def _optional(self, split: str) -> IndexedRecords | None:
+        folder = self.folder / split
+        return open_records(folder) if folder.exists() else None
+
+
+def build_store(
+    source: Source,
+    tokenization: Tokenization,
+    validation_size: float = 0.1,
+    split_seed: int = 13,
+    join_fields: bool = False,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Store:
+    """Open the store of these records and settings; it is made where there is none, in bounded memory.
+
+    Args:
+        source: the tables.
+        tokenization: how text is cut into words.
+        validation_size: the validation part, cut from the training table where there is no validation table: below 1
+            a share of its records, else how many there shall be.
+        split_seed: which records that part takes.
+        join_fields: whether the fields of a record become one sequence, with `[SEP]` between them.
+        cache: the folder for stores; None for the user's own.
+        progress: called as `progress(what, rows)` while the store is made.
+
+    Returns:
+        The store; what deserves a word (labels not in training, records in both training and test) was logged.
+
+    Raises:
+        UserError: for records that cannot be trained on.
+    """
+    cache = cache_folder() if cache is None else Path(cache)
+    tables = source.tables()
+    settings = Settings(tables, tokenization, validation_size, split_seed, join_fields and len(tables.text) > 1)
+    stamps = settings.stamps()
+    folder = cache / f"store-{_key(settings, cache)}"
+
+    def build(empty: Path) -> None:
+        fill_store(empty, settings, progress or _silent)
+        if settings.stamps() != stamps:
+            raise UserError("The data files were changed while they were read: run the same command again.")
+
+    ensure(folder, is_whole, build)
+    store = Store(folder)
+    for remark in remarks(store.report):
+        logger.warning(remark)
+    return store
+
+
+def _key(settings: Settings, cache: Path) -> str:
+    """A hash of all that the store's content depends on."""
+    tables = settings.tables
+    said = {
+        "format": FORMAT,
+        "tokenizers": tokenizers.__version__,
+        "tables": {split: fingerprint(table, cache) for split, table in settings.named_tables().items()},
+        "text": tables.text,
+        "label": tables.label,
+        "tokens": vars(settings.tokenization),
+        "validation": None if tables.validation is not None else [float(settings.validation_size), settings.split_seed],
+        "join_fields": settings.join_fields,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _silent(_what: str, _rows: int) -> None:
+    """Progress that nobody watches."""

@@ -1,0 +1,162 @@
+"""How a store is filled: three readings of the training table, each in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from seqclf.data.cache import sync
+from seqclf.data.record_files import RecordsWriter
+from seqclf.data.scan import TICK, Progress, Scan, scan
+from seqclf.data.source import Tables
+from seqclf.data.split import validation_mask
+from seqclf.data.store_part import Part
+from seqclf.data.store_report import report_on
+from seqclf.data.table import Table
+from seqclf.errors import UserError
+from seqclf.text.tokenization import Tokenization
+from seqclf.text.vocabulary import Vocabulary
+
+META = "meta.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that the content of a store depends on; the arguments of `build_store`."""
+
+    tables: Tables
+    tokenization: Tokenization
+    validation_size: float
+    split_seed: int
+    join_fields: bool
+
+    def named_tables(self) -> dict[str, Table]:
+        """The tables that there are, by split."""
+        tables = {"train": self.tables.train, "validation": self.tables.validation, "test": self.tables.test}
+        return {split: table for split, table in tables.items() if table is not None}
+
+    def stamps(self) -> list[tuple[str, int, int] | None]:
+        """What changes when a file is written to, for every table."""
+        return [table.stamp() for table in self.named_tables().values()]
+
+    def records(self, split: str, doing: str, progress: Progress) -> Iterator[tuple[str, ...]]:
+        """The texts of every record of a table; progress is told what is being done."""
+        table, done = self.named_tables()[split], 0
+        for done, row in enumerate(table.select(self.tables.text), start=1):
+            if done % TICK == 0:
+                progress(f"{doing} {table.name}", done)
+            yield row.values
+        progress(f"{doing} {table.name}", done)
+
+
+def fill_store(folder: Path, settings: Settings, progress: Progress) -> None:
+    """Read the tables and write their records into an empty folder.
+
+    First every table is read for its labels, then the training records for their words, then everything is numbered.
+
+    Args:
+        folder: an empty folder.
+        settings: what to read, and how.
+        progress: told now and then how far it is.
+
+    Raises:
+        UserError: for records that cannot be trained on.
+    """
+    clock = _Clock()
+    scans = _scan_all(settings, progress)
+    in_validation = _cut(settings, scans["train"])
+    clock.lap("labels")
+    vocabulary = _fit(settings, scans["train"], ~in_validation, progress)
+    clock.lap("words")
+    written = _number(folder, settings, scans, in_validation, vocabulary, progress)
+    clock.lap("numbers")
+    vocabulary.save(folder)
+    sizes = {str(file.relative_to(folder)): file.stat().st_size for file in folder.rglob("*") if file.is_file()}
+    meta = {
+        "fields": vocabulary.fields,
+        "join_fields": vocabulary.join_fields,
+        "report": report_on(scans, in_validation, written, vocabulary, clock.laps),
+        "sizes": sizes,
+    }
+    (folder / META).write_text(json.dumps(meta, indent=1), encoding="utf-8")
+    for path in folder.rglob("*"):
+        sync(path)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether every file of a store is there in its full size."""
+    try:
+        sizes = json.loads((folder / META).read_text(encoding="utf-8"))["sizes"]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name], self._last = now - self._last, now
+
+
+def _scan_all(settings: Settings, progress: Progress) -> dict[str, Scan]:
+    tables, label = settings.tables, settings.tables.label
+    if tables.train is None or label is None:
+        raise UserError("There is nothing to train on: data.train must name a table and data.label its label column.")
+    scans = {}
+    for split, table in settings.named_tables().items():
+        there = label if label in table.columns else None
+        scans[split] = scan(table, tables.text, there, required=split != "test", progress=progress)
+    if len(scans["train"].names) < 2:
+        raise UserError(
+            f"{tables.train.name}: every record has the label {scans['train'].names[0]!r} in column {label!r}. A "
+            "classifier needs at least two classes."
+        )
+    return scans
+
+
+def _cut(settings: Settings, train: Scan) -> npt.NDArray[np.bool_]:
+    if settings.tables.validation is not None or train.labels is None:
+        return np.zeros(len(train), dtype=np.bool_)
+    return validation_mask(train.labels, settings.validation_size, settings.split_seed)
+
+
+def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progress: Progress) -> Vocabulary:
+    """Words and labels of the chosen training records `(R,)`; the order of the rows is of no account."""
+    tokenizer = settings.tokenization.train(
+        text
+        for number, values in enumerate(settings.records("train", "counting the words of", progress))
+        if chosen[number]
+        for text in values
+    )
+    return Vocabulary(tokenizer, sorted(train.names), settings.tables.text, settings.join_fields)
+
+
+def _number(
+    folder: Path,
+    settings: Settings,
+    scans: Mapping[str, Scan],
+    in_validation: npt.NDArray[np.bool_],
+    vocabulary: Vocabulary,
+    progress: Progress,
+) -> dict[str, RecordsWriter]:
+    parts: dict[str, Part] = {}
+    with ExitStack() as files:
+        for split, found in scans.items():
+            part = cut = parts[split] = files.enter_context(Part(folder / split, vocabulary, found))
+            cuts = split == "train" and bool(in_validation.any())
+            if cuts:
+                cut = parts["validation"] = files.enter_context(Part(folder / "validation", vocabulary, found))
+            for row, values in enumerate(settings.records(split, "numbering", progress)):
+                (cut if cuts and in_validation[row] else part).add(row, values)
+    return {split: part.writer for split, part in parts.items()}

@@ -1,0 +1,39 @@
+"""What inference asks of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from seqclf.batch import RecordBatch
+from seqclf.text.vocabulary import Vocabulary
+
+
+class Classifier(Protocol):
+    """A module from a `RecordBatch` to `class_probabilities (B, C)` that knows its vocabulary."""
+
+    vocab: Vocabulary
+    architecture: dict[str, Any] | None
+    training: bool
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+
+    def __call__(self, tokens: RecordBatch) -> Mapping[str, Tensor]:
+        """Classify a batch."""
+
+    def eval(self) -> Any:
+        """Switch dropout off."""
+
+    def train(self, mode: bool = True) -> Any:
+        """Switch dropout on."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The weights by name."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> Any:
+        """Take other weights."""

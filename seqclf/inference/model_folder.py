@@ -1,0 +1,180 @@
+"""The folder that a trained model is kept in: weights, vocabulary and configuration. Data, never code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from seqclf.errors import UserError, nearest
+from seqclf.inference.atomic import replacing_folder
+from seqclf.inference.classifier import Classifier
+from seqclf.text.vocabulary import LABELS_FILE, TOKENIZER_FILE, Vocabulary
+
+WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE, README_FILE = "model.safetensors", "config.yaml", "manifest.json", "README.md"
+HASHED_FILES = (WEIGHTS_FILE, CONFIG_FILE, LABELS_FILE, TOKENIZER_FILE)
+CONFIG_KEYS = ("format", "fields", "join_fields", "model")
+FORMAT = 1
+SMALL = 1 << 28  # bytes; no file but the weights is larger than this
+
+
+def save(model: Classifier, folder: Path | str) -> Path:
+    """Write a model folder, whole or not at all.
+
+    Args:
+        model: a classifier that was built from a configuration.
+        folder: where to; a folder that is there already is replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: for a model that was put together by hand, which no configuration describes.
+    """
+    if model.architecture is None:
+        raise UserError(
+            "This model was put together by hand, so that no configuration says how to build it again. Build it with "
+            "seqclf.build.build_classifier, or keep its state_dict."
+        )
+    vocab = model.vocab
+    config = {
+        "format": FORMAT,
+        "fields": list(vocab.fields),
+        "join_fields": vocab.join_fields,
+        "model": model.architecture,
+    }
+    with replacing_folder(Path(folder)) as temporary:
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        save_file(weights, temporary / WEIGHTS_FILE, metadata={"format": "pt"})
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        (temporary / CONFIG_FILE).write_text(text, encoding="utf-8")
+        vocab.save(temporary)
+        manifest = {name: _describe(temporary / name) for name in HASHED_FILES}
+        (temporary / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        (temporary / README_FILE).write_text(_readme(model), encoding="utf-8")
+    return Path(folder)
+
+
+def load_vocabulary(folder: Path | str) -> tuple[Vocabulary, dict[str, Any]]:
+    """Check a model folder and read all but its weights.
+
+    Returns:
+        The vocabulary, and the plain configuration to build the model from.
+
+    Raises:
+        UserError: for a folder that is incomplete, changed, or asks for anything a model folder cannot have.
+    """
+    folder = Path(folder)
+    _check_files(folder)
+    config = _read_config(folder / CONFIG_FILE)
+    vocab = Vocabulary.load(folder, config["fields"], config["join_fields"])
+    return vocab, config["model"]
+
+
+def load_weights(model: Classifier, folder: Path | str) -> None:
+    """Read the weights of a checked folder into the model that its configuration describes.
+
+    Raises:
+        UserError: for weights that do not fit the configuration and the vocabulary, or that are not finite.
+    """
+    file = Path(folder) / WEIGHTS_FILE
+    try:
+        weights = load_file(file)
+    except SafetensorError as error:
+        raise UserError(f"{file} is broken: {error}.") from error
+    expected = model.state_dict()
+    for name in sorted(expected.keys() ^ weights.keys()):
+        what = "lacks" if name in expected else "has an unknown"
+        raise UserError(f"{file} {what} tensor {name!r}. {nearest(name, expected)}")
+    for name, tensor in weights.items():
+        if tensor.shape != expected[name].shape:
+            raise UserError(
+                f"{file}: {name} is {tuple(tensor.shape)}, but the labels, vocabulary and configuration beside it ask "
+                f"for {tuple(expected[name].shape)}."
+            )
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise UserError(f"{file}: {name} holds values that are not finite numbers.")
+    model.load_state_dict(weights)
+
+
+def _describe(file: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return {"sha256": digest.hexdigest(), "size": file.stat().st_size}
+
+
+def _check_files(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a model folder: there is no such folder.")
+    for name in (*HASHED_FILES, MANIFEST_FILE):
+        file = folder / name
+        if file.is_symlink() or not file.is_file():
+            raise UserError(f"{folder} is not a model folder: {name} is missing or not a plain file.")
+        if name != WEIGHTS_FILE and file.stat().st_size > SMALL:
+            raise UserError(f"{file} is larger than any such file can be.")
+    try:
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{folder / MANIFEST_FILE} is broken: {error}.") from error
+    if not isinstance(manifest, dict) or set(manifest) != set(HASHED_FILES):
+        raise UserError(f"{folder / MANIFEST_FILE} must describe {', '.join(HASHED_FILES)} and nothing else.")
+    for name in HASHED_FILES:
+        if manifest[name] != _describe(folder / name):
+            raise UserError(f"{folder / name} is not the file that {MANIFEST_FILE} describes: it was changed or cut short.")
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is broken: {error}.") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{file} must hold the keys {', '.join(CONFIG_KEYS)}.")
+    for key in config:
+        if key not in CONFIG_KEYS:
+            raise UserError(f"{file}: there is no key {key!r}. {nearest(str(key), CONFIG_KEYS)}")
+    if config.get("format") != FORMAT:
+        raise UserError(f"{file}: its format is {config.get('format')!r}, but this seqclf reads format {FORMAT}.")
+    fields = config.get("fields")
+    if not isinstance(fields, list) or not fields or not all(isinstance(name, str) for name in fields):
+        raise UserError(f"{file}: `fields` must be a list of names.")
+    if not isinstance(config.get("join_fields"), bool) or not isinstance(config.get("model"), dict):
+        raise UserError(f"{file}: `join_fields` must be true or false, and `model` must hold the parts.")
+    return config
+
+
+def targets(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every `_target_` anywhere in a plain configuration, with the key where it stands."""
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            if name == "_target_" and value is not None:
+                yield key, str(value)
+            else:
+                yield from targets(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(node, list):
+        for place, value in enumerate(node):
+            yield from targets(value, f"{key}[{place}]")
+
+
+def _readme(model: Classifier) -> str:
+    fields = ", ".join(f'"{name}": "..."' for name in model.vocab.fields)
+    labels = "\n".join(f"- {label}" for label in model.vocab.labels)
+    return f"""# A text classifier made with seqclf
+
+Fields: {", ".join(model.vocab.fields)}. Classes:
+
+{labels}
+
+    from seqclf import SequenceClassifier
+    model = SequenceClassifier.from_pretrained("this folder")
+    model.predict([{{{fields}}}])
+"""

@@ -1,0 +1,123 @@
+"""Records in, labels and probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from seqclf.data.records import IndexedRecords, index_records
+from seqclf.errors import UserError, nearest
+from seqclf.inference.classifier import Classifier
+
+Record = str | Sequence[str | None] | Mapping[str, str | None]
+
+MAX_ROWS, MAX_TOKENS = 512, 32768  # of a batch
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one record.
+
+    Attributes:
+        label: the likeliest class.
+        probability: its probability.
+        probabilities: every class's, by name.
+    """
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+def predict(model: Classifier, records: Sequence[Record]) -> list[Prediction]:
+    """Classify records.
+
+    Args:
+        model: the classifier.
+        records: each a mapping from field to text, a list of texts in the order of the fields, or, where there is one
+            field, a text. A field may be missing or None; fields that the model does not know are passed over.
+
+    Returns:
+        One prediction per record, in order.
+
+    Raises:
+        UserError: for a record that names no field of the model, or holds something that is not text.
+    """
+    texts = texts_of(model.vocab.fields, records)
+    labels = model.vocab.labels
+    predictions = []
+    for row in probabilities(model, texts).tolist():
+        best = max(range(len(row)), key=row.__getitem__)
+        predictions.append(Prediction(labels[best], row[best], dict(zip(labels, row, strict=True))))
+    return predictions
+
+
+def probabilities(model: Classifier, texts: Sequence[Sequence[str]]) -> npt.NDArray[np.float32]:
+    """Probability of every class for records given as one text per field, `(R, C)`, in their order."""
+    out = np.empty((len(texts), model.vocab.num_labels), dtype=np.float32)
+    for rows, output in outputs(model, texts):
+        out[rows] = output["class_probabilities"].float().cpu().numpy()
+    return out
+
+
+def outputs(
+    model: Classifier, texts: Sequence[Sequence[str]]
+) -> Iterator[tuple[npt.NDArray[np.int64], Mapping[str, Tensor]]]:
+    """What the model says of records given as one text per field: rows of like length together, longest first.
+
+    Yields:
+        The numbers of the records of a batch `(B,)`, and the model's output for them.
+    """
+    records = index_records(model.vocab, texts)
+    training = model.training
+    model.eval()
+    try:
+        for rows in _batches(records):
+            with torch.inference_mode():
+                output = model(records.batch(rows).to(model.device))
+            yield rows, output
+    finally:
+        model.train(training)
+
+
+def _batches(records: IndexedRecords) -> Iterator[npt.NDArray[np.int64]]:
+    """Rows of like length together, longest first; a batch has at most MAX_ROWS rows and about MAX_TOKENS tokens."""
+    lengths = records.lengths
+    order = np.argsort(-lengths, kind="stable")
+    at = 0
+    while at < len(order):
+        rows = max(1, min(MAX_ROWS, MAX_TOKENS // int(lengths[order[at]])))
+        yield order[at : at + rows]
+        at += rows
+
+
+def texts_of(fields: Sequence[str], records: Sequence[Record]) -> list[list[str]]:
+    """One text per field for each record, "" where it is missing.
+
+    Raises:
+        UserError: for a record that names no field of the model, or holds something that is not text.
+    """
+    return [_texts(record, fields, at) for at, record in enumerate(records)]
+
+
+def _texts(record: Record, fields: Sequence[str], at: int) -> list[str]:
+    if isinstance(record, str):
+        record = [record]
+    if isinstance(record, Mapping):
+        if record and not any(name in fields for name in record):
+            name = str(next(iter(record)))
+            raise UserError(f"Record {at} has no field that the model knows ({name!r}). {nearest(name, fields)}")
+        values = [record.get(name) for name in fields]
+    else:
+        values = list(record)
+        if len(values) != len(fields):
+            raise UserError(f"Record {at} has {len(values)} texts; the model wants {len(fields)}: {', '.join(fields)}.")
+    for name, value in zip(fields, values, strict=True):
+        if value is not None and not isinstance(value, str):
+            raise UserError(f"Record {at}: {name!r} must be text, but is {value!r}.")
+    return [value or "" for value in values]

@@ -1,0 +1,95 @@
+"""Predictions for a whole table, streamed from file to file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Container, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from seqclf.data.table import Table
+from seqclf.errors import UserError, nearest
+from seqclf.inference.atomic import replacing
+from seqclf.inference.classifier import Classifier
+from seqclf.inference.predict import probabilities
+
+PIECE = 8192  # rows that are read, sorted by length and predicted together
+FORMATS = (".csv", ".jsonl")
+OWN_COLUMNS = ("row", "label", "prediction", "probability")
+
+
+def write_predictions(
+    model: Classifier,
+    table: Table,
+    output: Path,
+    label: str | None = None,
+    rows: Container[int] | None = None,
+    progress: Callable[[str, int], None] | None = None,
+) -> int:
+    """Predict a table and write one line per row, in the order of the rows; memory does not grow with the table.
+
+    The columns are `row` (counted from 0), every text column as read, `label` where there is one, `prediction`,
+    `probability` and `probability/LABEL` for each class.
+
+    Args:
+        model: the classifier.
+        table: where the records are read from; a text column that it lacks is a missing field.
+        output: a .csv or .jsonl file; it is there whole or not at all.
+        label: the column that holds the labels; None where there is none.
+        rows: the rows to predict; None for all.
+        progress: called as `progress(what, rows)` with how many rows are done.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        UserError: for another file ending, or a table without any of the model's text columns.
+    """
+    if output.suffix not in FORMATS:
+        raise UserError(f"{output}: predictions are written as {' or '.join(FORMATS)}, not {output.suffix!r}.")
+    fields = model.vocab.fields
+    columns = [table.columns.index(name) if name in table.columns else None for name in fields]
+    if all(column is None for column in columns):
+        raise UserError(f"{table.name} has no column {fields[0]!r}. {nearest(fields[0], table.columns)}")
+    label_column = table.columns.index(label) if label in table.columns else None
+    header = ["row", *(f"text/{name}" if name in OWN_COLUMNS else name for name in fields)]
+    header += [] if label_column is None else ["label"]
+    header += ["prediction", "probability", *(f"probability/{name}" for name in model.vocab.labels)]
+    written = 0
+    with replacing(output) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
+        write = _writer(file, header, output.suffix)
+        for piece in _pieces(table, rows):
+            texts = [["" if column is None else values[column] for column in columns] for _, values in piece]
+            for (row, values), words, chances in zip(piece, texts, probabilities(model, texts).tolist(), strict=True):
+                best = max(range(len(chances)), key=chances.__getitem__)
+                gold = [] if label_column is None else [values[label_column]]
+                write([row, *words, *gold, model.vocab.labels[best], chances[best], *chances])
+            written += len(piece)
+            if progress is not None:
+                progress("predicting", written)
+    return written
+
+
+def _writer(file: IO[str], header: list[str], suffix: str) -> Callable[[list[Any]], None]:
+    if suffix == ".jsonl":
+        return lambda row: print(json.dumps(dict(zip(header, row, strict=True)), ensure_ascii=False), file=file)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    return lambda row: _write_row(writer, row)
+
+
+def _write_row(writer: Any, row: list[Any]) -> None:
+    writer.writerow([format(value, ".8g") if isinstance(value, float) else value for value in row])
+
+
+def _pieces(table: Table, rows: Container[int] | None) -> Iterator[list[tuple[int, tuple[str, ...]]]]:
+    piece: list[tuple[int, tuple[str, ...]]] = []
+    for number, row in enumerate(table.rows()):
+        if rows is None or number in rows:
+            piece.append((number, row.values))
+        if len(piece) == PIECE:
+            yield piece
+            piece = []
+    if piece:
+        yield piece

@@ -1,0 +1,30 @@
+"""The vectors of a record's fields side by side, each in a place of its own."""
+
+import torch
+from torch import Tensor, nn
+
+from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
+from seqclf.ragged import Ragged
+
+
+class Concat(Seq2VecEncoder):
+    """One slot per named field; a field that is missing is a learned vector.
+
+    Args:
+        input_dim: width of a field's vector.
+        num_fields: how many fields a record may have; the positions of the rows count them.
+    """
+
+    def __init__(self, input_dim: int, num_fields: int) -> None:
+        super().__init__()
+        self.input_dim = input_dim
+        self.num_fields = num_fields
+        self.output_dim = input_dim * num_fields
+        self.missing = nn.Parameter(torch.zeros(num_fields, input_dim))
+
+    def forward(self, sequences: Ragged) -> Tensor:
+        """Lay out rows of field vectors `(N, input_dim)`; returns `(S, num_fields * input_dim)`."""
+        rows, device = sequences.rows, sequences.device
+        slots = rows.row_of_value(device) * self.num_fields + rows.position_of_value(device)
+        table = self.missing.to(sequences.values.dtype).repeat(len(rows), 1)  # (S * F, D)
+        return table.index_copy(0, slots, sequences.values).view(len(rows), -1)

@@ -1,0 +1,73 @@
+"""The stack of parts that turns records into vectors."""
+
+from torch import Tensor, nn
+
+from seqclf.batch import RecordBatch
+from seqclf.errors import UserError
+from seqclf.nn.embedder import TextFieldEmbedder
+from seqclf.nn.feedforward import FeedForward
+from seqclf.nn.seq2seq_encoder import Seq2SeqEncoder
+from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
+from seqclf.ragged import Ragged
+
+
+class RecordEncoder(nn.Module):
+    """Tokens to a vector per token, per field and per record; every part but the first two may be missing.
+
+    Args:
+        text_field_embedder: tokens to one vector per token.
+        seq2vec_encoder: token vectors to one vector per field.
+        seq2seq_encoder: token vectors in context, before they are pooled.
+        multifield_seq2seq_encoder: field vectors in context.
+        multifield_seq2vec_encoder: field vectors to one vector per record; required for records of several fields.
+        feed_forward: applied to the record's vector.
+        dropout: share of the field vectors' entries left out in training.
+        multifield_dropout: share of the record vectors' entries left out in training.
+    """
+
+    def __init__(
+        self,
+        text_field_embedder: TextFieldEmbedder,
+        seq2vec_encoder: Seq2VecEncoder,
+        seq2seq_encoder: Seq2SeqEncoder | None = None,
+        multifield_seq2seq_encoder: Seq2SeqEncoder | None = None,
+        multifield_seq2vec_encoder: Seq2VecEncoder | None = None,
+        feed_forward: FeedForward | None = None,
+        dropout: float | None = None,
+        multifield_dropout: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.text_field_embedder = text_field_embedder
+        self.seq2seq_encoder = seq2seq_encoder
+        self.seq2vec_encoder = seq2vec_encoder
+        self.dropout = nn.Dropout(dropout or 0.0)
+        self.multifield_seq2seq_encoder = multifield_seq2seq_encoder
+        self.multifield_seq2vec_encoder = multifield_seq2vec_encoder
+        self.multifield_dropout = nn.Dropout(multifield_dropout or 0.0)
+        self.feed_forward = feed_forward
+        last = feed_forward or multifield_seq2vec_encoder or seq2vec_encoder
+        self.output_dim = int(last.output_dim)
+
+    def forward(self, batch: RecordBatch) -> Tensor:
+        """Encode a batch; returns one vector per record, `(B, I, output_dim)`."""
+        vectors = self.text_field_embedder(batch.tokens)  # (N, D)
+        if self.seq2seq_encoder is not None:
+            vectors = self.seq2seq_encoder(vectors)
+        fields = self.dropout(self.seq2vec_encoder(vectors))  # (S, H)
+        records = self._join_fields(Ragged(fields, batch.records))  # (R, H)
+        if self.feed_forward is not None:
+            records = self.feed_forward(records)
+        return records.view(len(batch), batch.num_inputs, -1)
+
+    def _join_fields(self, fields: Ragged) -> Tensor:
+        if self.multifield_seq2vec_encoder is None:
+            if len(fields) != len(fields.values):
+                raise UserError(
+                    "The records have several text fields, but the model has no `multifield_seq2vec_encoder` to make "
+                    "one vector of them. Give one (multifield=bag), or join the fields into one text (multifield=none)."
+                )
+            return fields.values
+        if self.multifield_seq2seq_encoder is not None:
+            fields = self.multifield_seq2seq_encoder(fields)
+        vectors: Tensor = self.multifield_dropout(self.multifield_seq2vec_encoder(fields))
+        return vectors

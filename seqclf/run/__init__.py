@@ -1,0 +1,1 @@
+"""Runs: from a configuration to a trained, evaluated and saved model. Only here Hydra and OmegaConf are known."""

@@ -1,0 +1,54 @@
+"""Checkpoints that are there whole or not at all, and hold nothing but tensors and plain containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins import CheckpointIO
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from seqclf.inference.atomic import replacing
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """Writes beside the old file and replaces it at the end; Lightning's own writer can destroy both."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Write a checkpoint."""
+        with replacing(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any | None = None, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Read a checkpoint; nothing in it can run."""
+        loaded: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        return loaded
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Delete a checkpoint."""
+        Path(path).unlink(missing_ok=True)
+
+
+def best_and_last(folder: Path, monitor: str, mode: str) -> ModelCheckpoint:
+    """Keep `best.ckpt` by the monitored figure and `last.ckpt`, at the end of every epoch."""
+    checkpoint = ModelCheckpoint(
+        dirpath=folder,
+        filename="best",
+        monitor=monitor,
+        mode=mode,
+        save_last=True,
+        enable_version_counter=False,
+        auto_insert_metric_name=False,
+    )
+    checkpoint.CHECKPOINT_NAME_LAST = "last"
+    return checkpoint
+
+
+def read_weights(path: Path) -> Mapping[str, Any]:
+    """The weights by name of a checkpoint."""
+    weights: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    return weights

@@ -1,0 +1,147 @@
+"""The commands: what they do with arguments, mistakes, signals and exit codes.
+
+0 done; 2 the user's input or configuration is at fault, said in one message; 1 anything else; 130 and 143 after SIGINT
+and SIGTERM. SEQCLF_DEBUG=1 shows the traceback of every mistake.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from seqclf.errors import UserError
+from seqclf.run.conf_path import conf_path
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+class JobFailed(Exception):  # noqa: N818  # what happened, not what is wrong
+    """A job of a sweep failed and has said so itself.
+
+    Args:
+        exit_code: what the job alone would have exited with.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+def train_main() -> None:
+    """`python train.py`, `seqclf-train`: train what the arguments compose, or each of a sweep's jobs."""
+    arguments = sys.argv[1:]
+    if {"--help", "-h"} & set(arguments):
+        from seqclf.run.help import training_help
+
+        print(training_help(arguments))
+        return
+    _exit_on_signals()
+    with _exit_codes():
+        _run_hydra(arguments)
+
+
+def evaluate_main() -> None:
+    """`python scripts/evaluate.py`, `seqclf-evaluate`: figures of a saved model on new data."""
+    _run_script("seqclf.run.evaluate.evaluate")
+
+
+def predict_main() -> None:
+    """`python scripts/predict.py`, `seqclf-predict`: predictions of a saved model for a file."""
+    _run_script("seqclf.run.predict.predict")
+
+
+def _run_hydra(arguments: Sequence[str]) -> None:
+    import hydra
+
+    from seqclf.run.composition_error import COMPOSITION_ERRORS, explain_composition_error
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra lets its errors out, and they are explained here
+    main = hydra.main(config_path=str(conf_path()), config_name="config", version_base="1.3")
+    try:
+        main(_job)()
+    except COMPOSITION_ERRORS as error:
+        raise explain_composition_error(error, arguments) from error
+
+
+def _job(config: DictConfig) -> float:
+    """One run. What goes wrong is said here: at the end of a sweep it would be too late."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from seqclf.run.compose import plain
+    from seqclf.run.schema import check_config
+
+    try:
+        check_config(plain(config))  # a wrong key or value is said before torch is imported
+        from seqclf.run.train import train
+
+        return train(config).score
+    except Exception as error:
+        hydra = HydraConfig.get()
+        if hydra.mode == RunMode.RUN:
+            sys.exit(_report(error))
+        text = _message(error)
+        Path(hydra.runtime.output_dir, "error.txt").write_text(text + "\n", encoding="utf-8")
+        print(f"#{hydra.job.num} failed: {text}", file=sys.stderr)
+        raise JobFailed(_exit_code(error)) from error
+
+
+def _run_script(target: str) -> None:
+    arguments = sys.argv[1:]
+    if {"--help", "-h"} & set(arguments):
+        from seqclf.run.help import script_help
+
+        print(script_help(target))
+        return
+    _exit_on_signals()
+    with _exit_codes():
+        from seqclf.run.arguments import script_arguments
+
+        values: Mapping[str, Any] = script_arguments(arguments, target)
+        module, _, name = target.rpartition(".")
+        getattr(import_module(module), name)(**values)
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except JobFailed as failure:
+        print("Not every job was done; error.txt in a job's folder says why.", file=sys.stderr)
+        sys.exit(failure.exit_code)
+    except Exception as error:
+        sys.exit(_report(error))
+
+
+def _report(error: Exception) -> int:
+    print(_message(error), file=sys.stderr)
+    return _exit_code(error)
+
+
+def _exit_code(error: Exception) -> int:
+    return 2 if isinstance(error, UserError) else 1
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, UserError) and os.environ.get("SEQCLF_DEBUG") != "1":
+        return f"Error: {error}"
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+def _exit_on_signals() -> None:
+    """SIGINT and SIGTERM end the process like any exception, so that everything on the way out is done."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)

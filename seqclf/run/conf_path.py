@@ -1,0 +1,28 @@
+"""Where the yamls are, and what is in them."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def conf_path() -> Path:
+    """The folder of the configuration: inside an installed package, beside the package in a clone.
+
+    Raises:
+        FileNotFoundError: for an installation that lost it.
+    """
+    for folder in (PACKAGE / "conf", PACKAGE.parent / "conf"):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise FileNotFoundError(f"conf/config.yaml is neither in {PACKAGE} nor beside it: install seqclf again.")
+
+
+@cache
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A yaml as it is written: nothing composed, no interpolation resolved. It is read once."""
+    loaded = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return loaded or {}

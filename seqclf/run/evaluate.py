@@ -1,0 +1,96 @@
+"""Figures of a saved model on new data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from seqclf.build import make
+from seqclf.classifiers.evaluation import evaluate as figures_of
+from seqclf.classifiers.sequence_classifier import SequenceClassifier
+from seqclf.data.source import Source
+from seqclf.data.table import Table
+from seqclf.errors import UserError
+from seqclf.inference.predict_table import write_predictions
+from seqclf.run.process import run_settings
+from seqclf.run.progress import watching
+from seqclf.run.results import SHOWN, write_metrics
+from seqclf.run.train import RUN_ROOMS, import_part
+
+PIECE = 8192
+
+
+def evaluate(
+    model: str,
+    data: Mapping[str, Any],
+    output: str | None = None,
+    predictions: str | None = None,
+    parts: list[str] | None = None,
+    threads: int | None = None,
+) -> dict[str, float]:
+    """Evaluate a model folder on the test table of a source (or, where it has none, on its validation table).
+
+    Args:
+        model: a model folder.
+        data: the source, as `data` in the configuration.
+        output: a .json file for every figure.
+        predictions: a .csv or .jsonl file for the predictions.
+        parts: dotted names of classes of your own that the model is built of.
+        threads: for torch on the CPU; None for one per core.
+
+    Returns:
+        Every figure by name, `test/accuracy` and so on; none where the table has no labels.
+
+    Raises:
+        UserError: for a model folder or data that cannot be read.
+    """
+    with run_settings(0, threads):
+        classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
+        source: Source = make(data, "data", rooms=RUN_ROOMS)
+        tables = source.tables()
+        table = tables.test or tables.validation
+        if table is None:
+            raise UserError("There is nothing to evaluate on: give data.test=FILE.")
+        label = tables.label if tables.label in table.columns else None
+        figures: dict[str, float] = {}
+        with watching() as progress:
+            if label is not None:
+                figures = figures_of(classifier, _pieces(table, classifier.vocab.fields, label))
+            if predictions is not None:
+                write_predictions(classifier, table, Path(predictions), label, progress=progress)
+    named = {f"test/{name}": value for name, value in figures.items()}
+    if output is not None:
+        write_metrics(named, Path(output))
+    _show(table, figures)
+    return named
+
+
+def _pieces(table: Table, fields: Sequence[str], label: str) -> Iterator[tuple[list[list[str]], list[str]]]:
+    columns = [table.columns.index(name) if name in table.columns else None for name in fields]
+    gold = table.column(label, "data.label")
+    texts: list[list[str]] = []
+    labels: list[str] = []
+    for row in table.rows():
+        texts.append(["" if column is None else row.values[column] for column in columns])
+        labels.append(row.values[gold])
+        if len(texts) == PIECE:
+            yield texts, labels
+            texts, labels = [], []
+    if texts:
+        yield texts, labels
+
+
+def _show(table: Table, figures: Mapping[str, float]) -> None:
+    console = Console(highlight=False)
+    if not figures:
+        console.print(f"{table.name} has no labels: nothing can be scored.")
+        return
+    grid = Grid(title=f"{table.name} ({figures['records']:,.0f} records)", title_justify="left")
+    for name in SHOWN:
+        grid.add_column(name.replace("_", " "), justify="right")
+    grid.add_row(*(f"{figures[name]:.4f}" for name in SHOWN))
+    console.print(grid)

@@ -1,0 +1,92 @@
+"""The figures of a run: gathered, written to metrics.json, shown as a table."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from seqclf.inference.atomic import replacing
+
+SHOWN = ("accuracy", "f1_macro", "precision_macro", "recall_macro", "loss")
+PACKAGES = ("seqclf", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "tokenizers", "numpy")
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run came to.
+
+    Attributes:
+        score: the best validation value of the monitored figure; what sweeps optimise.
+        metrics: every number of the run, as in metrics.json.
+        run_dir: the run's folder.
+        model_dir: the folder that `SequenceClassifier.from_pretrained` loads.
+    """
+
+    score: float
+    metrics: dict[str, Any]
+    run_dir: Path
+    model_dir: Path
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that a result depends on."""
+    return {name: version(name) for name in PACKAGES}
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that seqclf runs from, `+` behind it where files were changed; None outside of one."""
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        return None
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "-uno"], cwd=folder, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def write_metrics(metrics: Mapping[str, Any], file: Path) -> None:
+    """Write metrics.json; a figure that is not a number becomes null."""
+    clean = {name: None if value != value else value for name, value in metrics.items()}
+    with replacing(file) as temporary:
+        temporary.write_text(json.dumps(clean, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def show(metrics: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
+    """Print the results beside the baselines, and where everything was written."""
+    console = Console(highlight=False)
+    stage = "test" if "test/accuracy" in metrics else "validation"
+    table = Table(title=f"{stage} ({metrics[f'{stage}/records']:,.0f} records)", title_justify="left")
+    table.add_column("")
+    for name in SHOWN:
+        table.add_column(name.replace("_", " "), justify="right")
+    rows = {"this model": stage, "linear SVM on TF-IDF": "baseline/linear", "majority class": "baseline/majority"}
+    for title, prefix in rows.items():
+        if f"{prefix}/accuracy" in metrics:
+            table.add_row(title, *(_figure(metrics.get(f"{prefix}/{name}")) for name in SHOWN))
+    console.print(table)
+    console.print(
+        f"best epoch {metrics['best_epoch']} of {metrics['epochs']} by {metrics['monitor']} {metrics['score']:.4f}, "
+        f"{metrics['parameters']:,} parameters, {metrics['train/records_per_second']:,.0f} training records/s, "
+        f"{metrics['seconds']:.1f} s in all"
+    )
+    width = max(map(len, paths))
+    for title, path in paths.items():
+        console.print(f"{title:<{width}}  {path}", soft_wrap=True)
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

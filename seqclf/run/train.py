@@ -1,0 +1,194 @@
+"""One run, from a configuration to a trained, tested and saved model."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from seqclf.build import Parts, build_classifier, is_part, make
+from seqclf.classifiers.sequence_classifier import SequenceClassifier
+from seqclf.data.datamodule import DataModule
+from seqclf.data.source import Source
+from seqclf.data.store import Store, build_store
+from seqclf.errors import UserError, nearest
+from seqclf.inference.model_folder import save
+from seqclf.inference.predict_table import write_predictions
+from seqclf.run.baseline_figures import baseline_figures
+from seqclf.run.callbacks import StepSeed
+from seqclf.run.checkpoints import best_and_last, read_weights
+from seqclf.run.compose import plain
+from seqclf.run.history import History
+from seqclf.run.process import run_settings
+from seqclf.run.progress import RunProgress, watching
+from seqclf.run.report import write_report
+from seqclf.run.results import RunResult, git_commit, show, versions, write_metrics
+from seqclf.run.schema import check_config
+
+log = logging.getLogger("seqclf")
+
+RUN_ROOMS = ("seqclf.data.", "seqclf.text.", "seqclf.run.")
+SHARED_DATA_KEYS = ("batch_size", "max_tokens", "validation_size", "split_seed")
+
+
+def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
+    """Train, choose the best epoch on validation, test it once, save it.
+
+    Args:
+        cfg: what `compose` returns.
+        parts: classes of your own that the configuration names.
+
+    Returns:
+        The score, every figure, and where the run and the model are.
+
+    Raises:
+        UserError: for a mistake in the configuration or in the data.
+    """
+    began = time.perf_counter()
+    config = plain(cfg)
+    check_config(config)
+    parts = [*parts, *(import_part(name) for name in config["parts"])]
+    with run_settings(int(config["seed"]), config["trainer"]["threads"]):
+        source, store = open_data(config)
+        counts = np.bincount(store.train.labels, minlength=store.vocabulary.num_labels).tolist()
+        model = build_classifier(config, store.vocabulary, parts, counts)
+        if config["compile"]:
+            model.compile_kernels()
+        if config["check"]:
+            return _checked(config, store)
+        folder = run_folder()
+        return _run(config, source, store, model, folder, began)
+
+
+def open_data(config: Mapping[str, Any]) -> tuple[Source, Store]:
+    """The source that `data` names, and the store of its numbered records."""
+    node = {name: value for name, value in config["data"].items() if name not in SHARED_DATA_KEYS}
+    source: Source = make(node, "data", rooms=RUN_ROOMS)
+    with watching() as progress:
+        store = build_store(
+            source,
+            make(config["tokens"], "tokens", rooms=RUN_ROOMS),
+            validation_size=config["data"]["validation_size"],
+            split_seed=config["data"]["split_seed"],
+            join_fields=not is_part(config["multifield"]),
+            progress=progress,
+        )
+    return source, store
+
+
+def import_part(name: str) -> type:
+    """A class of the user's own that they named on the command line.
+
+    Raises:
+        UserError: when there is no such class.
+    """
+    module, _, attribute = name.rpartition(".")
+    try:
+        part = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"parts: {name!r} cannot be imported: {error}.") from error
+    if not isinstance(part, type):
+        raise UserError(f"parts: {name!r} is not a class.")
+    return part
+
+
+def run_folder() -> Path:
+    """Hydra's folder of this job, or a new one under outputs/ where there is no Hydra job."""
+    if HydraConfig.initialized():
+        return Path(HydraConfig.get().runtime.output_dir)
+    now = datetime.now()
+    folder = Path("outputs") / now.strftime("%Y-%m-%d") / now.strftime("%H-%M-%S-%f")
+    return folder.resolve()
+
+
+def _checked(config: Mapping[str, Any], store: Store) -> RunResult:
+    log.info("The configuration and the data are fine; nothing was trained.")
+    return RunResult(float("nan"), {"check": store.report}, Path(), Path())
+
+
+def _run(
+    config: Mapping[str, Any], source: Source, store: Store, model: SequenceClassifier, folder: Path, began: float
+) -> RunResult:
+    data = DataModule(
+        store, config["data"]["batch_size"], max_tokens=config["data"]["max_tokens"], seed=int(config["seed"])
+    )
+    history = History(model.monitor, model.monitor_mode)
+    progress = RunProgress(visible=config["trainer"]["progress_bar"])
+    trainer = _make_trainer(config, model, folder, [history, progress])
+    trainer.fit(model, data)
+    if not history.epochs:
+        raise UserError("Nothing was trained: trainer.max_epochs must be at least 1.")
+    if model.monitor not in history.epochs[0]:
+        raise UserError(f"monitor: there is no figure {model.monitor!r}. {nearest(model.monitor, history.epochs[0])}")
+    model.load_state_dict(read_weights(folder / "checkpoints" / "best.ckpt"))
+    metrics = _figures(trainer, model, data, history, progress)
+    tables = source.tables()
+    if config["baselines"]:
+        metrics |= baseline_figures(tables, store)
+    save(model, folder / "model")
+    paths = {"model": folder / "model", "metrics": folder / "metrics.json"}
+    paths |= {"predictions": folder / "predictions.csv", "report": folder / "report.html"}
+    with watching() as watch:
+        if tables.test is not None:
+            write_predictions(model, tables.test, paths["predictions"], tables.label, progress=watch)
+        else:
+            chosen = None if tables.validation is not None else set(store.validation.rows.tolist())
+            table = tables.validation or tables.train
+            write_predictions(model, table, paths["predictions"], tables.label, chosen, watch)
+    metrics |= {
+        "monitor": model.monitor,
+        "score": history.epochs[history.best][model.monitor],
+        "best_epoch": history.best + 1,
+        "epochs": len(history.epochs),
+        "steps": trainer.global_step,
+        "seconds": time.perf_counter() - began,
+        "seed": int(config["seed"]),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "versions": versions(),
+        "git": git_commit(),
+    }
+    write_metrics(metrics, paths["metrics"])
+    write_report(metrics, history.epochs, store.report, model.output_classes, paths["report"])
+    show(metrics, {"run": folder, **paths})
+    return RunResult(metrics["score"], metrics, folder, paths["model"])
+
+
+def _make_trainer(
+    config: Mapping[str, Any], model: SequenceClassifier, folder: Path, callbacks: list[pl.Callback]
+) -> pl.Trainer:
+    make_here = partial(make, rooms=RUN_ROOMS, folder=folder, monitor=model.monitor, mode=model.monitor_mode)
+    callbacks += [StepSeed(int(config["seed"])), best_and_last(folder / "checkpoints", model.monitor, model.monitor_mode)]
+    if is_part(config["callbacks"]):
+        stopping = make_here(config["callbacks"], "callbacks")
+        callbacks += [] if stopping is None else [stopping]
+    logger = make_here(config["logger"], "logger") if is_part(config["logger"]) else None
+    node = {name: value for name, value in config["trainer"].items() if name not in ("threads", "progress_bar")}
+    trainer: pl.Trainer = make_here(node, "trainer", callbacks=callbacks, logger=logger)
+    return trainer
+
+
+def _figures(
+    trainer: pl.Trainer, model: SequenceClassifier, data: DataModule, history: History, progress: RunProgress
+) -> dict[str, Any]:
+    """Every figure of the best epoch's weights; the test records are read here for the first and only time."""
+    best = history.epochs[history.best]
+    metrics: dict[str, Any] = {name: value for name, value in best.items() if name.startswith("train/")}
+    metrics["train/records_per_second"] = median(progress.rates[1:] or progress.rates)
+    trainer.validate(model, data, verbose=False)
+    figures = model.metrics_of("validation").compute()
+    metrics |= {f"validation/{name}": value for name, value in figures.items()}
+    if data.store.test is not None and data.store.test.labels is not None:
+        trainer.test(model, data, verbose=False)
+        metrics |= {f"test/{name}": value for name, value in model.metrics_of("test").compute().items()}
+    return metrics

@@ -1,0 +1,72 @@
+"""Lightning's Trainer, lean: nothing in a step that its loss does not need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+
+from seqclf.errors import UserError
+from seqclf.run.checkpoints import AtomicCheckpointIO
+
+
+def make_trainer(
+    folder: Path,
+    callbacks: list[Callback],
+    logger: Logger | None,
+    max_epochs: int = 10,
+    devices: int | str = 1,
+    num_nodes: int = 1,
+    precision: str = "32",
+    accelerator: str = "auto",
+    gradient_clip_val: float | None = None,
+    accumulate_grad_batches: int = 1,
+    limit_train_batches: int | None = None,
+    limit_val_batches: int | None = None,
+    deterministic: bool = True,
+) -> pl.Trainer:
+    """Make the Trainer of a run.
+
+    Args:
+        folder: the run's folder.
+        callbacks: what happens beside training; the progress bar and the checkpoints among them.
+        logger: where the figures of an epoch go.
+        max_epochs: how often the training records are read.
+        devices: how many, or "auto".
+        num_nodes: how many machines.
+        precision: "32", "16-mixed", "bf16-mixed", "bf16-true" or "64".
+        accelerator: "auto", "cpu" or "gpu".
+        gradient_clip_val: largest norm of all gradients together.
+        accumulate_grad_batches: batches per optimiser step.
+        limit_train_batches: batches of an epoch that are used.
+        limit_val_batches: batches of the validation that are used.
+        deterministic: refuse operations whose result differs from run to run.
+
+    Raises:
+        UserError: for a device that this machine does not have.
+    """
+    try:
+        return pl.Trainer(
+            default_root_dir=folder,
+            callbacks=callbacks,
+            logger=logger or False,
+            plugins=[AtomicCheckpointIO()],
+            max_epochs=max_epochs,
+            devices=devices,
+            num_nodes=num_nodes,
+            precision=precision,  # type: ignore[arg-type]  # checked by Lightning
+            accelerator=accelerator,
+            gradient_clip_val=gradient_clip_val,
+            accumulate_grad_batches=accumulate_grad_batches,
+            limit_train_batches=limit_train_batches,
+            limit_val_batches=limit_val_batches,
+            deterministic=deterministic,
+            num_sanity_val_steps=0,
+            log_every_n_steps=100,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+    except (ValueError, pl.utilities.exceptions.MisconfigurationException) as error:  # type: ignore[attr-defined]
+        raise UserError(f"trainer: {error}") from error

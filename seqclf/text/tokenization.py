@@ -1,0 +1,98 @@
+"""How text is normalised and cut into words, and which of them get a number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+from seqclf.batch import SPECIAL_TOKENS, UNKNOWN
+from seqclf.errors import UserError, nearest
+
+Split = Literal["words", "whitespace", "characters"]
+
+# What is cut out as a token; all between is dropped.
+PATTERNS: dict[Split, str] = {"words": r"\w+|[^\w\s]", "whitespace": r"\S+", "characters": r"\S"}
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Tokenization:
+    """Word-level tokens: normalise, split, and keep the words that the training texts use often enough.
+
+    Args:
+        split: "words" takes runs of letters and digits, and every other visible character alone; "whitespace" whatever
+            stands between spaces; "characters" every visible character.
+        lowercase: whether "Word" and "word" are one.
+        min_count: words that the training texts hold less often than this are unknown.
+        max_size: how many words are kept, the most frequent ones; None keeps all.
+        max_length: how many tokens of a field are read, from its beginning; None reads all.
+
+    Raises:
+        UserError: for a `split` that is not one of the three, or a bound below 1.
+    """
+
+    def __init__(
+        self,
+        split: Literal["words", "whitespace", "characters"] = "words",
+        lowercase: bool = True,
+        min_count: int = 1,
+        max_size: int | None = None,
+        max_length: int | None = None,
+    ) -> None:
+        if split not in PATTERNS:
+            raise UserError(f"There is no tokens.split={split!r}. {nearest(split, PATTERNS)}")
+        for name, bound in {"min_count": min_count, "max_size": max_size, "max_length": max_length}.items():
+            if bound is not None and bound < 1:
+                raise UserError(f"tokens.{name} must be at least 1, but is {bound}.")
+        self.split: Split = split
+        self.lowercase = lowercase
+        self.min_count = min_count
+        self.max_size = max_size
+        self.max_length = max_length
+
+    def train(self, texts: Iterable[str]) -> Tokenizer:
+        """Count the words of the texts and number them, the most frequent first, behind the special tokens.
+
+        Args:
+            texts: the training texts; read once, one after another.
+
+        Returns:
+            A tokenizer that knows these words. No text can spell one of its special tokens.
+        """
+        counting = self._tokenizer(models.WordLevel(unk_token=SPECIAL_TOKENS[UNKNOWN]))
+        kept = {} if self.max_size is None else {"vocab_size": self.max_size + len(SPECIAL_TOKENS)}
+        trainer = trainers.WordLevelTrainer(
+            **{"vocab_size": 2**40, **kept},
+            min_frequency=self.min_count,
+            show_progress=False,
+            special_tokens=list(SPECIAL_TOKENS),
+        )
+        counting.train_from_iterator(map(well_formed, texts), trainer)
+        # Training registers the special tokens as strings to be found in any text; a tokenizer made anew does not.
+        words = counting.get_vocab()
+        tokenizer = self._tokenizer(models.WordLevel(vocab=words, unk_token=SPECIAL_TOKENS[UNKNOWN]))
+        if self.max_length is not None:
+            tokenizer.enable_truncation(self.max_length)
+        return tokenizer
+
+    def _tokenizer(self, model: models.WordLevel) -> Tokenizer:
+        tokenizer = Tokenizer(model)
+        steps = [normalizers.NFC(), *([normalizers.Lowercase()] if self.lowercase else [])]
+        tokenizer.normalizer = normalizers.Sequence(steps)
+        cut = pre_tokenizers.Split(Regex(PATTERNS[self.split]), behavior="removed", invert=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([cut, _apart()]) if self.split == "whitespace" else cut
+        return tokenizer
+
+
+def _apart() -> pre_tokenizers.Split:
+    """Cut a word of the text that looks like a special token behind its bracket, so that it is none."""
+    names = "|".join(token.strip("[]") for token in SPECIAL_TOKENS)
+    return pre_tokenizers.Split(Regex(rf"^\[(?=(?:{names})\]$)"), behavior="isolated")
+
+
+def well_formed(text: str) -> str:
+    """The text with U+FFFD for every lone surrogate, which UTF-8 cannot hold and `tokenizers` refuses."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

@@ -1,0 +1,121 @@
+"""Everything that is numbered: words, labels, fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from seqclf.errors import UserError, nearest
+from seqclf.text.tokenization import well_formed
+
+TOKENIZER_FILE, LABELS_FILE = "tokenizer.json", "labels.json"
+
+# What stands for a class index where there is no class: a label that is not among the classes, and no label at all.
+UNKNOWN_LABEL, MISSING_LABEL = -1, -2
+
+
+class Vocabulary:
+    """The numbers of words, labels and fields, fitted on the training split alone.
+
+    Args:
+        tokenizer: cuts a text into numbered tokens.
+        labels: names of the classes; a name's place is its number.
+        fields: names of the text fields of a record, in order.
+        join_fields: whether the fields of a record are one sequence, with `[SEP]` between them.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, labels: Sequence[str], fields: Sequence[str], join_fields: bool = False
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.labels = list(labels)
+        self.fields = tuple(fields)
+        self.join_fields = join_fields
+        self._label_indices = {label: index for index, label in enumerate(self.labels)}
+        if len(self._label_indices) != len(self.labels):
+            raise ValueError(f"`labels` must be distinct, but are {self.labels}")
+
+    @property
+    def num_labels(self) -> int:
+        """How many classes there are, `C`."""
+        return len(self.labels)
+
+    def size(self, indexer: str = "tokens") -> int:
+        """How many ids an indexer can give, `V`: the words and the special tokens.
+
+        Raises:
+            ValueError: for an indexer that this vocabulary does not have.
+        """
+        if indexer != "tokens":
+            raise ValueError(f"there is no indexer {indexer!r}. {nearest(indexer, ['tokens'])}")
+        return int(self.tokenizer.get_vocab_size(with_added_tokens=True))
+
+    def label_index(self, label: str) -> int:
+        """The number of a class.
+
+        Raises:
+            UserError: for a label that is not among the classes; it names the nearest one.
+        """
+        try:
+            return self._label_indices[label]
+        except KeyError:
+            raise UserError(f"There is no label {label!r}. {nearest(label, self.labels)}") from None
+
+    def label_indices(self, labels: Iterable[str]) -> npt.NDArray[np.int32]:
+        """The numbers of many labels `(R,)`; `UNKNOWN_LABEL` for those that are not among the classes."""
+        return np.fromiter((self._label_indices.get(label, UNKNOWN_LABEL) for label in labels), dtype=np.int32)
+
+    def extend_labels(self, new: Iterable[str]) -> Vocabulary:
+        """The same vocabulary with more classes: known labels keep their number, new ones are appended in order."""
+        labels = list(dict.fromkeys([*self.labels, *new]))
+        return Vocabulary(self.tokenizer, labels, self.fields, self.join_fields)
+
+    def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Number the tokens of many texts.
+
+        Args:
+            texts: any texts, empty ones among them.
+
+        Returns:
+            The ids of all texts, one after another `(N,)`, and how many each text has `(texts,)`.
+        """
+        encode_batch = getattr(self.tokenizer, "encode_batch_fast", self.tokenizer.encode_batch)
+        encodings = encode_batch([well_formed(text) for text in texts], add_special_tokens=False)
+        ids = [encoding.ids for encoding in encodings]
+        lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
+        return np.fromiter(chain.from_iterable(ids), dtype=np.int32, count=int(lengths.sum())), lengths
+
+    def save(self, folder: Path | str) -> None:
+        """Write `tokenizer.json` and `labels.json` into the folder."""
+        folder = Path(folder)
+        (folder / TOKENIZER_FILE).write_text(self.tokenizer.to_str(), encoding="utf-8")
+        labels = json.dumps(self.labels, ensure_ascii=False, indent=0)
+        # A lone surrogate in a name becomes its JSON escape.
+        (folder / LABELS_FILE).write_text(labels + "\n", encoding="utf-8", errors="backslashreplace")
+
+    @classmethod
+    def load(cls, folder: Path | str, fields: Sequence[str], join_fields: bool = False) -> Vocabulary:
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: for a file that is missing or broken.
+        """
+        folder = Path(folder)
+        file = folder / TOKENIZER_FILE
+        try:
+            tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
+            file = folder / LABELS_FILE
+            labels = json.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"{file} cannot be read: {error.strerror}.") from error
+        except Exception as error:  # tokenizers raises bare Exception for a broken file
+            raise UserError(f"{file} is broken: {error}") from error
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise UserError(f"{file} must hold a list of label names.")
+        return cls(tokenizer, labels, fields, join_fields)

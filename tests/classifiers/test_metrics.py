@@ -1,0 +1,270 @@
+import copy
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score
+from torch.utils._python_dispatch import TorchDispatchMode
+from torchmetrics.classification import MulticlassAccuracy
+
+from seqclf.classifiers.metrics import GULP, StageMetrics
+
+LABELS = ["a", "b", "c", "d"]
+CLASSES = len(LABELS)
+NAMES = ["loss", "accuracy", "f1_macro", "f1_micro", "f1_weighted", "precision_macro", "recall_macro"]
+
+
+def make(scores=True, accuracy=None):
+    return StageMetrics(LABELS, accuracy or MulticlassAccuracy(CLASSES, average="micro"), scores)
+
+
+def records(count, seed=0, lowest=-2):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(count, CLASSES, generator=generator)
+    return logits, torch.randint(lowest, CLASSES, (count,), generator=generator)
+
+
+def figures_of(logits, labels, **settings):
+    metrics = make(**settings)
+    metrics.update(logits, labels, torch.tensor(0.5))
+    return metrics.compute()
+
+
+@given(
+    labels=st.lists(st.integers(0, CLASSES - 1), min_size=1, max_size=30),
+    seed=st.integers(0, 1000),
+    tied=st.booleans(),
+)
+def test_every_figure_is_scikit_learns_absent_classes_included(labels, seed, tied):
+    gold = np.array(labels)
+    logits, _ = records(len(gold), seed)
+    logits = logits.round() if tied else logits
+    found = figures_of(logits, torch.from_numpy(gold))
+    given_class = logits.argmax(1).numpy()
+    assert found["accuracy"] == pytest.approx(accuracy_score(gold, given_class))
+    classes = range(CLASSES)
+    precision, recall, f1, _ = precision_recall_fscore_support(gold, given_class, labels=classes, zero_division=0)
+    assert found["f1_macro"] == pytest.approx(f1.mean())
+    for index, label in enumerate(LABELS):
+        expected = (precision[index], recall[index], f1[index])
+        assert (found[f"precision/{label}"], found[f"recall/{label}"], found[f"f1/{label}"]) == pytest.approx(expected)
+    probabilities = logits.softmax(1).numpy()
+    areas = [
+        roc_auc_score(gold == index, probabilities[:, index]) for index in range(CLASSES) if 0 < (gold == index).mean() < 1
+    ]
+    assert found.get("auroc") == (pytest.approx(np.mean(areas), abs=1e-6) if areas else None)
+    assert found["calibration_error"] == pytest.approx(calibration_error(probabilities, gold), abs=1e-6)
+
+
+def calibration_error(probabilities, gold):
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == gold
+    error = 0.0
+    for low in range(15):
+        inside = (confidence >= low / 15) & ((confidence < (low + 1) / 15) | (low == 14))
+        if inside.any():
+            error += abs(confidence[inside].mean() - right[inside].mean()) * inside.mean()
+    return error
+
+
+def test_the_names_are_those_of_metrics_json():
+    per_class = [f"{name}/{label}" for name in ("f1", "precision", "recall") for label in LABELS]
+    logits, labels = records(50)
+    assert list(figures_of(logits, labels)) == [*NAMES, "auroc", "calibration_error", "records", *per_class]
+    assert list(figures_of(logits, labels, scores=False)) == [*NAMES, "records", *per_class]
+
+
+def test_an_unknown_gold_label_is_wrong_in_accuracy_and_nowhere_else():
+    logits, labels = records(200)
+    found, known = figures_of(logits, labels), labels >= 0
+    expected = figures_of(logits[known], labels[known])
+    counted = int((labels >= -1).sum())
+    assert found["records"] == counted
+    assert found["accuracy"] == pytest.approx(expected["accuracy"] * int(known.sum()) / counted)
+    del found["records"], found["accuracy"], expected["records"], expected["accuracy"]
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("settings", [{"average": "macro"}, {"average": "micro", "top_k": 2}])
+def test_any_metric_can_be_the_accuracy(settings):
+    logits, labels = records(100, lowest=0)
+    reference = MulticlassAccuracy(CLASSES, **settings)
+    expected = float(reference(logits, labels))
+    assert figures_of(logits, labels, accuracy=MulticlassAccuracy(CLASSES, **settings))["accuracy"] == pytest.approx(expected)
+    half_unknown = figures_of(
+        torch.cat([logits, logits]),
+        torch.cat([labels, torch.full_like(labels, -1)]),
+        accuracy=MulticlassAccuracy(CLASSES, **settings),
+    )
+    assert half_unknown["accuracy"] == pytest.approx(expected / 2)
+
+
+@pytest.mark.parametrize("sizes", [[200], [1] * 200, [7] * 28 + [4]])
+def test_how_the_records_are_cut_into_batches_changes_nothing(sizes, monkeypatch):
+    logits, labels = records(200)
+    expected = figures_of(logits, labels)
+    monkeypatch.setattr("seqclf.classifiers.metrics.GULP", 100)
+    metrics = make()
+    for part, gold in zip(logits.split(sizes), labels.split(sizes), strict=True):
+        metrics.update(part, gold, torch.tensor(0.5))
+    assert metrics.compute() == pytest.approx(expected)
+
+
+def test_the_loss_is_the_mean_over_records_of_known_label_or_over_what_it_was_divided_by():
+    metrics = make(scores=False)
+    logits, _ = records(3)
+    metrics.update(logits, torch.tensor([0, 1, -1]), torch.tensor(3.0))
+    metrics.update(logits[:1], torch.tensor([2]), torch.tensor(6.0))
+    metrics.update(logits[:1], torch.tensor([-1]), torch.tensor(0.0))
+    assert metrics.compute()["loss"] == pytest.approx((2 * 3 + 6) / 3)
+    metrics.reset()
+    metrics.update(logits, torch.tensor([0, 1, 1]), torch.tensor(3.0), torch.tensor(0.5))
+    metrics.update(logits[:1], torch.tensor([2]), torch.tensor(6.0), torch.tensor(1.5))
+    assert metrics.compute()["loss"] == pytest.approx((0.5 * 3 + 1.5 * 6) / 2)
+
+
+def test_without_a_record_there_is_no_figure():
+    metrics = make()
+    assert metrics.compute() == {}
+    metrics.update(torch.zeros(0, CLASSES), torch.zeros(0, dtype=torch.long), torch.tensor(0.0))
+    assert metrics.compute() == {}
+    metrics.update(torch.zeros(2, CLASSES), torch.tensor([-2, -2]), torch.tensor(0.0))
+    assert metrics.compute() == {}
+    assert metrics.running_accuracy() == 0.0
+
+
+def test_with_unknown_labels_alone_everything_is_wrong():
+    found = figures_of(torch.zeros(2, CLASSES), torch.tensor([-1, -1]))
+    assert found["accuracy"] == found["f1_macro"] == 0.0
+    assert found["records"] == 2
+    assert not {"loss", "auroc", "calibration_error"} & set(found)
+
+
+def test_computing_does_not_end_the_counting_but_reset_does():
+    logits, labels = records(60)
+    metrics = make()
+    metrics.update(logits[:20], labels[:20], torch.tensor(0.5))
+    metrics.compute()
+    metrics.update(logits[20:], labels[20:], torch.tensor(0.5))
+    assert metrics.compute() == pytest.approx(figures_of(logits, labels))
+    metrics.update(logits, labels, torch.tensor(9.0))
+    metrics.reset()
+    metrics.update(logits, labels, torch.tensor(0.5))
+    assert metrics.compute() == pytest.approx(figures_of(logits, labels))
+
+
+def test_the_logits_may_be_written_over_afterwards():
+    logits, labels = records(40)
+    expected = figures_of(logits, labels)
+    metrics = make()
+    metrics.update(logits, labels, torch.tensor(0.5))
+    logits.zero_()
+    assert metrics.compute() == pytest.approx(expected)
+
+
+def test_the_confusion_matrix_has_unknown_labels_in_its_last_row():
+    metrics = make(scores=False)
+    logits = torch.eye(CLASSES)
+    metrics.update(logits, torch.tensor([0, 0, -1, -2]), torch.tensor(0.5))
+    expected = torch.zeros(CLASSES + 1, CLASSES, dtype=torch.long)
+    expected[0, 0] = expected[0, 1] = expected[CLASSES, 2] = 1
+    assert torch.equal(metrics.confusion(), expected)
+    assert metrics.running_accuracy() == pytest.approx(1 / 3)
+
+
+def test_inference_mode_leaves_nothing_that_cannot_be_changed_outside_of_it():
+    logits, labels = records(40)
+    metrics = make()
+    with torch.inference_mode():
+        metrics.reset()
+        metrics.update(logits.clone(), labels.clone(), torch.tensor(0.5))
+        metrics.compute()
+    metrics.update(logits, labels, torch.tensor(0.5))
+    doubled = figures_of(torch.cat([logits, logits]), torch.cat([labels, labels]))
+    assert metrics.compute() == pytest.approx(doubled)
+
+
+def test_a_copy_counts_on_its_own():
+    logits, labels = records(40)
+    metrics = make()
+    metrics.update(logits, labels, torch.tensor(0.5))
+    copies = [copy.deepcopy(metrics), pickle.loads(pickle.dumps(metrics))]
+    metrics.reset()
+    assert [each.compute() for each in copies] == [pytest.approx(figures_of(logits, labels))] * 2
+    assert metrics.compute() == {}
+
+
+def test_nothing_of_it_is_in_a_checkpoint():
+    metrics = make()
+    metrics.update(*records(40), torch.tensor(0.5))
+    metrics.compute()
+    assert metrics.state_dict() == {}
+
+
+class Asked(TorchDispatchMode):
+    """Counts the operations, and those that would wait for a GPU."""
+
+    def __init__(self):
+        super().__init__()
+        self.operations = self.waits = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.operations += 1
+        self.waits += func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_step_costs_a_copy_and_asks_the_device_nothing():
+    metrics = make(scores=False)
+    logits, labels = records(64, lowest=0)
+    loss = torch.tensor(0.5)
+    with Asked() as asked:
+        for _ in range(20):
+            metrics.update(logits, labels, loss)
+    assert asked.waits == 0
+    assert asked.operations <= 20 * 4
+    assert 20 * logits.numel() < GULP
+
+
+RANK = """
+import json, os, sys, warnings
+warnings.simplefilter("error")
+import torch
+import torch.distributed as dist
+from torchmetrics.classification import MulticlassAccuracy
+from seqclf.classifiers.metrics import StageMetrics
+
+file, rank = sys.argv[1], int(sys.argv[2])
+warnings.filterwarnings("ignore", module="torch")
+dist.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
+generator = torch.Generator().manual_seed(0)
+logits, labels = torch.randn(41, 4, generator=generator), torch.randint(-2, 4, (41,), generator=generator)
+found = []
+for shares in ([slice(0, None, 2), slice(1, None, 2)], [slice(0, None), slice(0, 0)]):
+    metrics = StageMetrics(list("abcd"), MulticlassAccuracy(4, average="micro"), scores=True)
+    own = shares[rank]
+    if len(labels[own]):
+        metrics.update(logits[own], labels[own], torch.tensor(0.5))
+    found.append(metrics.compute())
+print(json.dumps(found))
+dist.destroy_process_group()
+"""
+
+
+def test_two_ranks_give_the_figures_of_one_though_one_of_them_saw_nothing(tmp_path):
+    import json
+
+    command = [sys.executable, "-c", RANK, str(tmp_path / "meeting")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    ranks = [
+        subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True, env=environment) for rank in range(2)
+    ]
+    answers = [json.loads(rank.communicate(timeout=120)[0]) for rank in ranks]
+    expected = figures_of(*records(41))
+    for found in answers:
+        assert found == [pytest.approx(expected, abs=1e-6)] * 2

@@ -1,0 +1,215 @@
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+
+from seqclf.build import build_classifier
+from seqclf.classifiers.sequence_classifier import SequenceClassifier
+from seqclf.errors import UserError
+from seqclf.nn.bag import Bag
+from seqclf.run.compose import compose, plain
+from seqclf.text.tokenization import Tokenization
+from seqclf.text.vocabulary import Vocabulary
+
+TEXTS = [["win money now", "see you"], ["", "lunch"], ["a strange thing", ""]]
+
+
+class OwnBag(Bag):
+    """A part of the user's own."""
+
+
+def build(*overrides: str, parts: tuple[type, ...] = ()) -> SequenceClassifier:
+    torch.manual_seed(0)
+    tokenizer = Tokenization().train(text for record in TEXTS for text in record)
+    vocab = Vocabulary(tokenizer, ["ham", "spam"], ["title", "body"])
+    model = build_classifier(plain(compose(*overrides)), vocab, parts)
+    assert isinstance(model, SequenceClassifier)
+    return model
+
+
+def remake_manifest(folder: Path) -> None:
+    names = ("model.safetensors", "config.yaml", "labels.json", "tokenizer.json")
+    manifest = {
+        name: {
+            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
+            "size": (folder / name).stat().st_size,
+        }
+        for name in names
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("encoder", ["bag", "lstm", "cnn", "transformer"])
+def test_a_loaded_model_predicts_exactly_as_the_saved_one(tmp_path: Path, encoder: str) -> None:
+    model = build(f"encoder={encoder}", "multifield=attention").eval()
+    model.save_pretrained(tmp_path / "model")
+    loaded = SequenceClassifier.from_pretrained(tmp_path / "model")
+    assert loaded.predict(TEXTS) == model.predict(TEXTS)
+    assert loaded.output_classes == model.output_classes
+
+
+def test_two_saves_of_one_model_are_the_same_bytes(tmp_path: Path) -> None:
+    model = build()
+    first, second = model.save_pretrained(tmp_path / "first"), model.save_pretrained(tmp_path / "second")
+    assert (first / "manifest.json").read_text() == (second / "manifest.json").read_text()
+
+
+def test_saving_over_an_old_folder_replaces_it_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    build().save_pretrained(tmp_path / "model")
+    build("encoder=cnn").save_pretrained(tmp_path / "model")
+    assert "CNN" in (tmp_path / "model" / "config.yaml").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_model_made_by_hand_says_why_it_cannot_be_kept(tmp_path: Path) -> None:
+    model = build()
+    model.architecture = None
+    with pytest.raises(UserError, match="build_classifier"):
+        model.save_pretrained(tmp_path / "model")
+
+
+def drop(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def flip_a_weight(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(bytes(data))
+
+
+def cut_weights_short(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    remake_manifest(folder)
+
+
+def weights_not_finite(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["projection.bias"][0] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    remake_manifest(folder)
+
+
+def one_label_more(folder: Path) -> None:
+    (folder / "labels.json").write_text('["ham", "spam", "more"]')
+    remake_manifest(folder)
+
+
+def another_tokenizer(folder: Path) -> None:
+    tokenizer = Tokenization().train(iter(["quite another vocabulary with many more words in it than before"]))
+    (folder / "tokenizer.json").write_text(tokenizer.to_str())
+    remake_manifest(folder)
+
+
+def symlink(folder: Path) -> None:
+    (folder / "labels.json").rename(folder / "real.json")
+    (folder / "labels.json").symlink_to(folder / "real.json")
+
+
+def path_in_manifest(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["../evil"] = manifest["labels.json"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def unknown_key(folder: Path) -> None:
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["model"]["encodr"] = None
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    remake_manifest(folder)
+
+
+def newer_format(folder: Path) -> None:
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["format"] = 99
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    remake_manifest(folder)
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (drop("labels.json"), "labels.json is missing"),
+        (drop("manifest.json"), "manifest.json is missing"),
+        (flip_a_weight, "changed or cut short"),
+        (cut_weights_short, "broken"),
+        (weights_not_finite, "projection.bias"),
+        (one_label_more, "projection"),
+        (another_tokenizer, "text_field_embedder"),
+        (symlink, "not a plain file"),
+        (path_in_manifest, "nothing else"),
+        (unknown_key, "encoder"),
+        (newer_format, "99"),
+    ],
+)
+def test_a_harmed_folder_is_refused(tmp_path: Path, harm: Callable[[Path], None], words: str) -> None:
+    folder = build().save_pretrained(tmp_path / "model")
+    harm(folder)
+    with pytest.raises(UserError, match=words):
+        SequenceClassifier.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "subprocess.run",
+        "torch.load",
+        "torch.hub.load",
+        "numpy.load",
+        "builtins.eval",
+        "joblib.load",
+        "pandas.read_pickle",
+        "transformers.AutoModel.from_pretrained",
+        "pytorch_lightning.LightningModule.load_from_checkpoint",
+        "logging.os.system",
+        "seqclf.nn.bag.torch.load",
+        "seqclf.nn.bag.torch",
+        "seqclf.build.import_module",
+        "seqclf.run.train.import_part",
+        "seqclf.nn.evil.Evil",
+    ],
+)
+@pytest.mark.parametrize("place", ["encoder", "loss", "deep"])
+def test_a_hostile_target_is_refused_and_nothing_runs(tmp_path: Path, target: str, place: str) -> None:
+    folder = build().save_pretrained(tmp_path / "model")
+    canary = tmp_path / "canary"
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    hostile = {"_target_": target, "command": f"touch {canary}", "_args_": [f"touch {canary}"]}
+    if place == "deep":
+        config["model"]["encoder"]["mode"] = [hostile]
+    else:
+        config["model"][place] = hostile
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    remake_manifest(folder)
+    with pytest.raises(UserError, match="encoder" if place == "deep" else place):
+        SequenceClassifier.from_pretrained(folder)
+    assert not canary.exists()
+
+
+def test_yaml_tags_are_refused(tmp_path: Path) -> None:
+    folder = build().save_pretrained(tmp_path / "model")
+    canary = tmp_path / "canary"
+    (folder / "config.yaml").write_text(f"format: !!python/object/apply:os.system ['touch {canary}']\n")
+    remake_manifest(folder)
+    with pytest.raises(UserError, match=r"config\.yaml is broken"):
+        SequenceClassifier.from_pretrained(folder)
+    assert not canary.exists()
+
+
+def test_a_part_of_ones_own_loads_only_when_it_is_named(tmp_path: Path) -> None:
+    target = f"{OwnBag.__module__}.{OwnBag.__qualname__}"
+    model = build(f"encoder._target_={target}", parts=(OwnBag,)).eval()
+    folder = model.save_pretrained(tmp_path / "model")
+    with pytest.raises(UserError, match="OwnBag"):
+        SequenceClassifier.from_pretrained(folder)
+    loaded = SequenceClassifier.from_pretrained(folder, parts=[OwnBag])
+    assert isinstance(loaded.seq2vec_encoder, OwnBag)
+    assert loaded.predict(TEXTS) == model.predict(TEXTS)
