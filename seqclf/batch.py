@@ -55,7 +55,7 @@ class RecordBatch:
         first = next(iter(fields.values()))
         if first.shape[2] == 0:
             first = first.new_zeros(*first.shape[:2], 1)
-            fields = {name: first for name in fields}
+            fields = dict.fromkeys(fields, first)
         real = first != PADDING
         nothing = ~real.flatten(1).any(dim=1)  # (B,)
         real[nothing, 0, 0] = True

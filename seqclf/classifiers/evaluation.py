@@ -37,5 +37,5 @@ def evaluate(model: Scored, pieces: Iterable[tuple[Sequence[Sequence[str]], Sequ
         for rows, output in outputs(model, texts):
             gold = indices[torch.from_numpy(rows).to(model.device)]
             loss, weight = model.loss.sums(output["logits"], gold)
-            metrics.update(output["logits"], gold, loss / weight.where(weight > 0, 1.0), weight)
+            metrics.update(output["logits"], gold, loss / weight.clamp(min=1e-30), weight)
     return metrics.compute()

@@ -60,7 +60,7 @@ class CrossEntropy(nn.Module):
             A scalar.
         """
         loss, weight = self.sums(logits, labels)
-        return loss / weight.where(weight > 0, 1.0)
+        return loss / weight.clamp(min=1e-30)  # where no label is known, both are 0
 
     def sums(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The sum of the losses and the sum of the weights: what several ranks or batches have to add up on their own.

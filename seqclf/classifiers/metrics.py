@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
@@ -79,7 +81,7 @@ class StageMetrics(nn.Module):
         if total == 0:
             return {}
         figures = {"loss": float(loss / weight)} if known else {}
-        figures["accuracy"] = self._accuracy() * known / total if known else 0.0
+        figures["accuracy"] = self._accuracy(np.trace(confusion) / known) * known / total if known else 0.0
         figures |= averages(confusion[:-1])
         figures |= self.scores.compute() if self.scores is not None else {}
         figures["records"] = float(total)
@@ -135,18 +137,20 @@ class StageMetrics(nn.Module):
         nothing = torch.zeros(())
         return Batch(torch.zeros(0, len(self.labels)), torch.zeros(0, dtype=torch.long), nothing, nothing)
 
-    def _accuracy(self) -> float:
+    def _accuracy(self, top_1: float) -> float:
         with warnings.catch_warnings():
             # this rank may have seen no record of known label; the others did
             warnings.filterwarnings("ignore", message="The ``compute`` method", category=UserWarning)
-            return float(self.accuracy.compute())
+            accuracy = float(self.accuracy.compute())
+        # torchmetrics divides in float32: where it means the share of the diagonal, that is said exactly
+        return top_1 if math.isclose(accuracy, top_1, rel_tol=1e-6) else accuracy
 
 
 def _weights(batches: Sequence[Batch]) -> Tensor:
     """What the mean loss of each batch was divided by, `(batches,)`."""
     given = [batch.weight for batch in batches if batch.weight is not None]
     if len(given) == len(batches):
-        return torch.stack(given)
+        return torch.stack(given).float()
     known = torch.cat([batch.labels for batch in batches]) >= 0
     sizes = torch.tensor([len(batch.labels) for batch in batches])
     owner = torch.arange(len(batches)).repeat_interleave(sizes).to(known.device)
@@ -156,3 +160,10 @@ def _weights(batches: Sequence[Batch]) -> Tensor:
 def _select(mask: Tensor, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """The records `(B,)` where the mask is True; most often that is all of them, and nothing is copied then."""
     return (logits, labels) if mask.all() else (logits[mask], labels[mask])
+
+
+def figure_names(labels: Sequence[str]) -> list[str]:
+    """The names of all figures that an evaluation over these classes may give."""
+    averaged = ("f1_macro", "f1_micro", "f1_weighted", "precision_macro", "recall_macro")
+    by_label = [f"{figure}/{label}" for figure in ("f1", "precision", "recall") for label in labels]
+    return ["accuracy", "loss", *averaged, "auroc", "calibration_error", *by_label]

@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from seqclf.errors import UserError, nearest
+from seqclf.nn.name_patterns import assign
 
 Groups = Mapping[str, Mapping[str, float]]
 
@@ -60,13 +61,10 @@ class ParameterGroups:
             Parameter groups as torch's optimisers take them.
 
         Raises:
-            UserError: for a pattern that is found in no name.
+            UserError: for a pattern that no parameter is left for.
         """
         named = list(named_parameters)
-        for pattern in self.groups:
-            if not any(pattern.search(name) for name, _ in named):
-                names = "\n  ".join(name for name, _ in named)
-                raise UserError(f"optimizer.groups: {pattern.pattern!r} matches no parameter. There are:\n  {names}")
+        assign([pattern.pattern for pattern in self.groups], [name for name, _ in named], "optimizer.groups")
         grouped: dict[tuple[tuple[str, float], ...], list[tuple[str, nn.Parameter]]] = {}
         for name, parameter in named:
             if parameter.requires_grad:

@@ -79,7 +79,7 @@ class SequenceClassifier(RecordEncoder, Trainable):
         *,
         loss: CrossEntropy | None = None,
         optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer] | None = None,
-        scheduler: Callable[[Optimizer, int, str, str], dict[str, Any]] | None = None,
+        scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None = None,
         monitor: str = "validation/accuracy",
     ) -> None:
         super().__init__(
@@ -193,7 +193,7 @@ class SequenceClassifier(RecordEncoder, Trainable):
         output = {"logits": logits, "class_probabilities": logits.softmax(dim=-1)}
         if label is not None:
             loss, weight = self.loss.sums(logits, label)
-            output["loss"] = loss / weight.where(weight > 0, 1.0)
+            output["loss"] = loss / weight.clamp(min=1e-30)  # a batch without any known label has loss 0
             self.record(logits, label, output["loss"], weight)
         return output
 

@@ -35,7 +35,7 @@ class Trainable(pl.LightningModule):
     accuracy: Metric | Callable[[int], Metric]
     regularizer: Regularizer | None
     optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer]  # type: ignore[assignment]
-    scheduler: Callable[[Optimizer, int, str, str], dict[str, Any]] | None
+    scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None
     monitor: str
 
     @property
@@ -142,7 +142,7 @@ class Trainable(pl.LightningModule):
         optimizer = self.optimizer(trained)
         if self.scheduler is None:
             return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = self.trainer.estimated_stepping_batches
         schedule = self.scheduler(optimizer, steps, self.monitor, self.monitor_mode)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -43,7 +44,7 @@ def ensure(folder: Path, valid: Callable[[Path], bool], build: Callable[[Path], 
         build: fills an empty folder.
 
     Raises:
-        UserError: when the cache cannot be written to.
+        UserError: when the cache cannot be written to, or is full.
     """
     if valid(folder):
         return
@@ -78,6 +79,10 @@ def _build(folder: Path, build: Callable[[Path], None]) -> None:
             os.replace(folder, Path(tempfile.mkdtemp(prefix=mark, dir=folder.parent)) / "damaged")
         os.replace(made, folder)
         sync(folder.parent)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(f"The disk is full: free space in {folder.parent}, or set {VARIABLE} to another.") from error
     finally:
         for left in folder.parent.glob(f"{mark}*"):
             shutil.rmtree(left, ignore_errors=True)

@@ -41,4 +41,5 @@ class TextFieldEmbedder(nn.Module):
         if len(embedded) == 1:
             first: Ragged = embedded[0]
             return first
-        return embedded[0].with_values(torch.cat([vectors.values for vectors in embedded], dim=-1))
+        joined: Ragged = embedded[0].with_values(torch.cat([vectors.values for vectors in embedded], dim=-1))
+        return joined

@@ -20,7 +20,8 @@ def row_mean(sequences: Ragged) -> Tensor:
 
 def row_sqrtn(sequences: Ragged) -> Tensor:
     """The sum of each row of vectors `(N, D)` over the square root of its length; returns `(S, D)`."""
-    return row_sum(sequences) / sequences.rows.lengths_on(sequences.device).sqrt().unsqueeze(1)
+    lengths = sequences.rows.lengths_on(sequences.device).to(sequences.values.dtype)
+    return row_sum(sequences) / lengths.sqrt().unsqueeze(1)
 
 
 def row_max(sequences: Ragged) -> Tensor:

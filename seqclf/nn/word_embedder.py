@@ -37,7 +37,7 @@ class WordEmbedder(TokenEmbedder):
         embedding_dim: int = 100,
         std: float = 0.1,
         ngrams: int = 1,
-        buckets: int = 100_000,
+        buckets: int = 262_144,
         combine: Literal["sum", "concat"] = "sum",
         dropout: float = 0.0,
         word_dropout: float = 0.0,

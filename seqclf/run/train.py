@@ -18,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from seqclf.build import Parts, build_classifier, is_part, make
+from seqclf.classifiers.metrics import figure_names
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.data.datamodule import DataModule
 from seqclf.data.source import Source
@@ -25,7 +26,7 @@ from seqclf.data.store import Store, build_store
 from seqclf.errors import UserError, nearest
 from seqclf.inference.model_folder import save
 from seqclf.inference.predict_table import write_predictions
-from seqclf.run.baseline_figures import baseline_figures
+from seqclf.run.baselines import run_baselines
 from seqclf.run.callbacks import StepSeed
 from seqclf.run.checkpoints import best_and_last, read_weights
 from seqclf.run.compose import plain
@@ -63,6 +64,7 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
         source, store = open_data(config)
         counts = np.bincount(store.train.labels, minlength=store.vocabulary.num_labels).tolist()
         model = build_classifier(config, store.vocabulary, parts, counts)
+        check_monitor(model)
         if config["compile"]:
             model.compile_kernels()
         if config["check"]:
@@ -85,6 +87,17 @@ def open_data(config: Mapping[str, Any]) -> tuple[Source, Store]:
             progress=progress,
         )
     return source, store
+
+
+def check_monitor(model: SequenceClassifier) -> None:
+    """Say it before training when the figure that decides does not exist.
+
+    Raises:
+        UserError: for a monitor that no validation gives.
+    """
+    known = [f"validation/{name}" for name in figure_names(model.output_classes)]
+    if model.monitor not in known:
+        raise UserError(f"monitor: there is no figure {model.monitor!r}. {nearest(model.monitor, known)}")
 
 
 def import_part(name: str) -> type:
@@ -129,13 +142,11 @@ def _run(
     trainer.fit(model, data)
     if not history.epochs:
         raise UserError("Nothing was trained: trainer.max_epochs must be at least 1.")
-    if model.monitor not in history.epochs[0]:
-        raise UserError(f"monitor: there is no figure {model.monitor!r}. {nearest(model.monitor, history.epochs[0])}")
     model.load_state_dict(read_weights(folder / "checkpoints" / "best.ckpt"))
     metrics = _figures(trainer, model, data, history, progress)
     tables = source.tables()
     if config["baselines"]:
-        metrics |= baseline_figures(tables, store)
+        metrics |= run_baselines(source, store)
     save(model, folder / "model")
     paths = {"model": folder / "model", "metrics": folder / "metrics.json"}
     paths |= {"predictions": folder / "predictions.csv", "report": folder / "report.html"}

@@ -10,7 +10,7 @@ CLASSES = 5
 PAIRS = st.lists(st.tuples(st.integers(0, CLASSES - 1), st.integers(0, CLASSES - 1)), min_size=1, max_size=40)
 
 
-def confusion_of(pairs):
+def confusion_of(pairs: list[tuple[int, int]]) -> np.ndarray:
     confusion = np.zeros((CLASSES, CLASSES), dtype=np.int64)
     for gold, given_class in pairs:
         confusion[gold, given_class] += 1
@@ -18,7 +18,7 @@ def confusion_of(pairs):
 
 
 @given(PAIRS)
-def test_every_figure_is_scikit_learns_for_all_labels(pairs):
+def test_every_figure_is_scikit_learns_for_all_labels(pairs: list[tuple[int, int]]) -> None:
     gold, given_class = zip(*pairs, strict=True)
     labels = range(CLASSES)
     precision, recall, f1, _ = precision_recall_fscore_support(gold, given_class, labels=labels, zero_division=0)
@@ -33,11 +33,13 @@ def test_every_figure_is_scikit_learns_for_all_labels(pairs):
         assert found[f"f1_{average}"] == pytest.approx(theirs)
 
 
-def test_a_label_named_like_a_figure_hides_nothing():
+def test_a_label_named_like_a_figure_hides_nothing() -> None:
     found = named_by_class(np.array([[2, 1], [0, 3]]), ["accuracy", "average"])
     assert found["recall/accuracy"] == pytest.approx(2 / 3)
-    assert set(found) == {f"{name}/{label}" for name in ("f1", "precision", "recall") for label in ("accuracy", "average")}
+    assert set(found) == {
+        f"{name}/{label}" for name in ("f1", "precision", "recall") for label in ("accuracy", "average")
+    }
 
 
-def test_no_record_gives_zeros():
+def test_no_record_gives_zeros() -> None:
     assert set(averages(np.zeros((3, 3), dtype=np.int64)).values()) == {0.0}

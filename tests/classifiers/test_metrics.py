@@ -1,8 +1,11 @@
 import copy
+import json
 import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +13,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
 from seqclf.classifiers.metrics import GULP, StageMetrics
@@ -20,17 +25,17 @@ CLASSES = len(LABELS)
 NAMES = ["loss", "accuracy", "f1_macro", "f1_micro", "f1_weighted", "precision_macro", "recall_macro"]
 
 
-def make(scores=True, accuracy=None):
+def make(scores: bool = True, accuracy: Metric | None = None) -> StageMetrics:
     return StageMetrics(LABELS, accuracy or MulticlassAccuracy(CLASSES, average="micro"), scores)
 
 
-def records(count, seed=0, lowest=-2):
+def records(count: int, seed: int = 0, lowest: int = -2) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(count, CLASSES, generator=generator)
     return logits, torch.randint(lowest, CLASSES, (count,), generator=generator)
 
 
-def figures_of(logits, labels, **settings):
+def figures_of(logits: Tensor, labels: Tensor, **settings: Any) -> dict[str, float]:
     metrics = make(**settings)
     metrics.update(logits, labels, torch.tensor(0.5))
     return metrics.compute()
@@ -41,13 +46,13 @@ def figures_of(logits, labels, **settings):
     seed=st.integers(0, 1000),
     tied=st.booleans(),
 )
-def test_every_figure_is_scikit_learns_absent_classes_included(labels, seed, tied):
+def test_every_figure_is_scikit_learns_absent_classes_included(labels: list[int], seed: int, tied: bool) -> None:
     gold = np.array(labels)
     logits, _ = records(len(gold), seed)
     logits = logits.round() if tied else logits
     found = figures_of(logits, torch.from_numpy(gold))
     given_class = logits.argmax(1).numpy()
-    assert found["accuracy"] == pytest.approx(accuracy_score(gold, given_class))
+    assert found["accuracy"] == pytest.approx(accuracy_score(gold, given_class), abs=1e-15)
     classes = range(CLASSES)
     precision, recall, f1, _ = precision_recall_fscore_support(gold, given_class, labels=classes, zero_division=0)
     assert found["f1_macro"] == pytest.approx(f1.mean())
@@ -56,13 +61,15 @@ def test_every_figure_is_scikit_learns_absent_classes_included(labels, seed, tie
         assert (found[f"precision/{label}"], found[f"recall/{label}"], found[f"f1/{label}"]) == pytest.approx(expected)
     probabilities = logits.softmax(1).numpy()
     areas = [
-        roc_auc_score(gold == index, probabilities[:, index]) for index in range(CLASSES) if 0 < (gold == index).mean() < 1
+        roc_auc_score(gold == index, probabilities[:, index])
+        for index in range(CLASSES)
+        if 0 < (gold == index).mean() < 1
     ]
     assert found.get("auroc") == (pytest.approx(np.mean(areas), abs=1e-6) if areas else None)
     assert found["calibration_error"] == pytest.approx(calibration_error(probabilities, gold), abs=1e-6)
 
 
-def calibration_error(probabilities, gold):
+def calibration_error(probabilities: np.ndarray, gold: np.ndarray) -> float:
     confidence, right = probabilities.max(1), probabilities.argmax(1) == gold
     error = 0.0
     for low in range(15):
@@ -72,14 +79,14 @@ def calibration_error(probabilities, gold):
     return error
 
 
-def test_the_names_are_those_of_metrics_json():
+def test_the_names_are_those_of_metrics_json() -> None:
     per_class = [f"{name}/{label}" for name in ("f1", "precision", "recall") for label in LABELS]
     logits, labels = records(50)
     assert list(figures_of(logits, labels)) == [*NAMES, "auroc", "calibration_error", "records", *per_class]
     assert list(figures_of(logits, labels, scores=False)) == [*NAMES, "records", *per_class]
 
 
-def test_an_unknown_gold_label_is_wrong_in_accuracy_and_nowhere_else():
+def test_an_unknown_gold_label_is_wrong_in_accuracy_and_nowhere_else() -> None:
     logits, labels = records(200)
     found, known = figures_of(logits, labels), labels >= 0
     expected = figures_of(logits[known], labels[known])
@@ -91,11 +98,13 @@ def test_an_unknown_gold_label_is_wrong_in_accuracy_and_nowhere_else():
 
 
 @pytest.mark.parametrize("settings", [{"average": "macro"}, {"average": "micro", "top_k": 2}])
-def test_any_metric_can_be_the_accuracy(settings):
+def test_any_metric_can_be_the_accuracy(settings: Any) -> None:
     logits, labels = records(100, lowest=0)
     reference = MulticlassAccuracy(CLASSES, **settings)
     expected = float(reference(logits, labels))
-    assert figures_of(logits, labels, accuracy=MulticlassAccuracy(CLASSES, **settings))["accuracy"] == pytest.approx(expected)
+    assert figures_of(logits, labels, accuracy=MulticlassAccuracy(CLASSES, **settings))["accuracy"] == pytest.approx(
+        expected
+    )
     half_unknown = figures_of(
         torch.cat([logits, logits]),
         torch.cat([labels, torch.full_like(labels, -1)]),
@@ -105,7 +114,9 @@ def test_any_metric_can_be_the_accuracy(settings):
 
 
 @pytest.mark.parametrize("sizes", [[200], [1] * 200, [7] * 28 + [4]])
-def test_how_the_records_are_cut_into_batches_changes_nothing(sizes, monkeypatch):
+def test_how_the_records_are_cut_into_batches_changes_nothing(
+    sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     logits, labels = records(200)
     expected = figures_of(logits, labels)
     monkeypatch.setattr("seqclf.classifiers.metrics.GULP", 100)
@@ -115,7 +126,7 @@ def test_how_the_records_are_cut_into_batches_changes_nothing(sizes, monkeypatch
     assert metrics.compute() == pytest.approx(expected)
 
 
-def test_the_loss_is_the_mean_over_records_of_known_label_or_over_what_it_was_divided_by():
+def test_the_loss_is_the_mean_over_records_of_known_label_or_over_what_it_was_divided_by() -> None:
     metrics = make(scores=False)
     logits, _ = records(3)
     metrics.update(logits, torch.tensor([0, 1, -1]), torch.tensor(3.0))
@@ -126,9 +137,12 @@ def test_the_loss_is_the_mean_over_records_of_known_label_or_over_what_it_was_di
     metrics.update(logits, torch.tensor([0, 1, 1]), torch.tensor(3.0), torch.tensor(0.5))
     metrics.update(logits[:1], torch.tensor([2]), torch.tensor(6.0), torch.tensor(1.5))
     assert metrics.compute()["loss"] == pytest.approx((0.5 * 3 + 1.5 * 6) / 2)
+    metrics.reset()
+    metrics.update(logits, torch.tensor([0, 1, -1]), torch.tensor(3.0), torch.tensor(2))  # a count is a whole number
+    assert metrics.compute()["loss"] == 3
 
 
-def test_without_a_record_there_is_no_figure():
+def test_without_a_record_there_is_no_figure() -> None:
     metrics = make()
     assert metrics.compute() == {}
     metrics.update(torch.zeros(0, CLASSES), torch.zeros(0, dtype=torch.long), torch.tensor(0.0))
@@ -138,14 +152,14 @@ def test_without_a_record_there_is_no_figure():
     assert metrics.running_accuracy() == 0.0
 
 
-def test_with_unknown_labels_alone_everything_is_wrong():
+def test_with_unknown_labels_alone_everything_is_wrong() -> None:
     found = figures_of(torch.zeros(2, CLASSES), torch.tensor([-1, -1]))
     assert found["accuracy"] == found["f1_macro"] == 0.0
     assert found["records"] == 2
     assert not {"loss", "auroc", "calibration_error"} & set(found)
 
 
-def test_computing_does_not_end_the_counting_but_reset_does():
+def test_computing_does_not_end_the_counting_but_reset_does() -> None:
     logits, labels = records(60)
     metrics = make()
     metrics.update(logits[:20], labels[:20], torch.tensor(0.5))
@@ -158,7 +172,7 @@ def test_computing_does_not_end_the_counting_but_reset_does():
     assert metrics.compute() == pytest.approx(figures_of(logits, labels))
 
 
-def test_the_logits_may_be_written_over_afterwards():
+def test_the_logits_may_be_written_over_afterwards() -> None:
     logits, labels = records(40)
     expected = figures_of(logits, labels)
     metrics = make()
@@ -167,7 +181,7 @@ def test_the_logits_may_be_written_over_afterwards():
     assert metrics.compute() == pytest.approx(expected)
 
 
-def test_the_confusion_matrix_has_unknown_labels_in_its_last_row():
+def test_the_confusion_matrix_has_unknown_labels_in_its_last_row() -> None:
     metrics = make(scores=False)
     logits = torch.eye(CLASSES)
     metrics.update(logits, torch.tensor([0, 0, -1, -2]), torch.tensor(0.5))
@@ -177,7 +191,7 @@ def test_the_confusion_matrix_has_unknown_labels_in_its_last_row():
     assert metrics.running_accuracy() == pytest.approx(1 / 3)
 
 
-def test_inference_mode_leaves_nothing_that_cannot_be_changed_outside_of_it():
+def test_inference_mode_leaves_nothing_that_cannot_be_changed_outside_of_it() -> None:
     logits, labels = records(40)
     metrics = make()
     with torch.inference_mode():
@@ -189,7 +203,7 @@ def test_inference_mode_leaves_nothing_that_cannot_be_changed_outside_of_it():
     assert metrics.compute() == pytest.approx(doubled)
 
 
-def test_a_copy_counts_on_its_own():
+def test_a_copy_counts_on_its_own() -> None:
     logits, labels = records(40)
     metrics = make()
     metrics.update(logits, labels, torch.tensor(0.5))
@@ -199,7 +213,7 @@ def test_a_copy_counts_on_its_own():
     assert metrics.compute() == {}
 
 
-def test_nothing_of_it_is_in_a_checkpoint():
+def test_nothing_of_it_is_in_a_checkpoint() -> None:
     metrics = make()
     metrics.update(*records(40), torch.tensor(0.5))
     metrics.compute()
@@ -209,17 +223,17 @@ def test_nothing_of_it_is_in_a_checkpoint():
 class Asked(TorchDispatchMode):
     """Counts the operations, and those that would wait for a GPU."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.operations = self.waits = 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.operations += 1
         self.waits += func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default)
         return func(*args, **(kwargs or {}))
 
 
-def test_a_step_costs_a_copy_and_asks_the_device_nothing():
+def test_a_step_costs_a_copy_and_asks_the_device_nothing() -> None:
     metrics = make(scores=False)
     logits, labels = records(64, lowest=0)
     loss = torch.tensor(0.5)
@@ -256,15 +270,17 @@ dist.destroy_process_group()
 """
 
 
-def test_two_ranks_give_the_figures_of_one_though_one_of_them_saw_nothing(tmp_path):
-    import json
-
+def test_two_ranks_give_the_figures_of_one_though_one_of_them_saw_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-c", RANK, str(tmp_path / "meeting")]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     ranks = [
         subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True, env=environment) for rank in range(2)
     ]
-    answers = [json.loads(rank.communicate(timeout=120)[0]) for rank in ranks]
+    try:
+        answers = [json.loads(rank.communicate(timeout=120)[0]) for rank in ranks]
+    finally:
+        for rank in ranks:
+            rank.kill()
     expected = figures_of(*records(41))
     for found in answers:
         assert found == [pytest.approx(expected, abs=1e-6)] * 2

@@ -1,10 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqclf.batch import EMPTY, SEPARATOR
+from seqclf.batch import EMPTY, SEPARATOR, RecordBatch
 from seqclf.data import records as module
 from seqclf.data.records import IndexedRecords, index_records
 from seqclf.ragged import Rows
@@ -16,11 +18,11 @@ CELLS = st.lists(st.sampled_from(["a", "b", "zz", "c d", ""]), max_size=3).map("
 RECORDS = st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=8)
 
 
-def vocabulary_of(num_fields=3, join_fields=False):
+def vocabulary_of(num_fields: int = 3, join_fields: bool = False) -> Vocabulary:
     return Vocabulary(TOKENIZER, ["x", "y"], [f"field{place}" for place in range(num_fields)], join_fields)
 
 
-def by_hand(record, join_fields):
+def by_hand(record: tuple[str, ...], join_fields: bool) -> list[tuple[int, list[int]]]:
     """The sequences of one record as (field, ids), one text at a time."""
     ids = [TOKENIZER.encode(text).ids for text in record]
     present = [(field, row) for field, row in enumerate(ids) if row] or [(0, [EMPTY])]
@@ -32,7 +34,7 @@ def by_hand(record, join_fields):
     return [(0, joined)]
 
 
-def sequences_of(batch):
+def sequences_of(batch: RecordBatch) -> list[list[tuple[int, list[int]]]]:
     """The same of every record of a batch."""
     ids, rows, records = batch.tokens["tokens"].values, batch.tokens["tokens"].rows, batch.records
     found = []
@@ -45,7 +47,9 @@ def sequences_of(batch):
 
 @given(RECORDS, st.booleans(), st.data())
 @settings(max_examples=100, deadline=None)
-def test_a_batch_equals_its_records_one_by_one(records, join_fields, data):
+def test_a_batch_equals_its_records_one_by_one(
+    records: list[tuple[str, ...]], join_fields: bool, data: st.DataObject
+) -> None:
     indexed = index_records(vocabulary_of(join_fields=join_fields), records)
     assert len(indexed) == len(records)
     places = st.lists(st.integers(0, max(len(records) - 1, 0)), max_size=8 if records else 0)
@@ -56,7 +60,7 @@ def test_a_batch_equals_its_records_one_by_one(records, join_fields, data):
 
 @given(RECORDS, st.booleans())
 @settings(max_examples=30, deadline=None)
-def test_numbering_in_pieces_changes_nothing(records, join_fields):
+def test_numbering_in_pieces_changes_nothing(records: list[tuple[str, ...]], join_fields: bool) -> None:
     vocabulary = vocabulary_of(join_fields=join_fields)
     whole = index_records(vocabulary, records)
     with pytest.MonkeyPatch.context() as patch:
@@ -66,18 +70,18 @@ def test_numbering_in_pieces_changes_nothing(records, join_fields):
         np.testing.assert_array_equal(getattr(pieces, name), getattr(whole, name))
 
 
-def test_empty_fields_are_dropped_and_the_others_keep_their_places():
+def test_empty_fields_are_dropped_and_the_others_keep_their_places() -> None:
     indexed = index_records(vocabulary_of(), [("", "a b", ""), (" ", "", "\n"), ("c", "", "d")])
     assert sequences_of(indexed.batch(np.arange(3))) == [[(1, [4, 5])], [(0, [EMPTY])], [(0, [6]), (2, [7])]]
 
 
-def test_joined_fields_stand_in_one_sequence():
+def test_joined_fields_stand_in_one_sequence() -> None:
     indexed = index_records(vocabulary_of(join_fields=True), [("a", "b", "c"), ("", "b", ""), ("", "", "")])
     expected = [[(0, [4, SEPARATOR, 5, SEPARATOR, 6])], [(0, [5])], [(0, [EMPTY])]]
     assert sequences_of(indexed.batch(np.arange(3))) == expected
 
 
-def test_labels_and_ids_of_a_batch_are_torch_integers():
+def test_labels_and_ids_of_a_batch_are_torch_integers() -> None:
     indexed = index_records(vocabulary_of(1), [("a",), ("b",), ("c",)])
     assert indexed.batch(np.array([1])).labels is None
     labels = np.array([1, -1, 0], dtype=np.int32)
@@ -91,17 +95,17 @@ def test_labels_and_ids_of_a_batch_are_torch_integers():
     assert indexed.rows.tolist() == [5, 7, 9]
 
 
-def test_no_records_make_an_empty_batch():
+def test_no_records_make_an_empty_batch() -> None:
     indexed = index_records(vocabulary_of(), [])
     assert len(indexed) == len(indexed.batch(np.zeros(0, dtype=np.int64))) == 0
 
 
-def test_a_record_with_a_text_too_many_is_refused():
+def test_a_record_with_a_text_too_many_is_refused() -> None:
     with pytest.raises(ValueError, match="one text for each of"):
         index_records(vocabulary_of(2), [("a", "b"), ("a", "b", "c")])
 
 
-def test_a_memory_map_is_read_as_a_plain_array(tmp_path):
+def test_a_memory_map_is_read_as_a_plain_array(tmp_path: Path) -> None:
     np.save(tmp_path / "ids.npy", np.arange(4, dtype=np.int32))
     offsets = Rows.from_lengths([2, 2]).offsets
     ids = np.load(tmp_path / "ids.npy", mmap_mode="r")

@@ -1,4 +1,5 @@
 import time
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -7,17 +8,18 @@ from hypothesis import strategies as st
 
 from seqclf.data.sampler import BatchSampler
 from seqclf.errors import UserError
+from seqclf.ragged import IntArray
 
 LENGTHS = st.lists(st.integers(1, 40), max_size=400).map(lambda lengths: np.array(lengths, dtype=np.int64))
 BOUNDS = st.tuples(st.integers(1, 5), st.none() | st.integers(1, 90))
 
 
-def batches_of(sampler, epoch=0):
+def batches_of(sampler: BatchSampler, epoch: int = 0) -> list[list[int]]:
     sampler.set_epoch(epoch)
     return [batch.tolist() for batch in sampler]
 
 
-def within_bounds(batches, lengths, batch_size, max_tokens):
+def within_bounds(batches: list[list[int]], lengths: IntArray, batch_size: int, max_tokens: int | None) -> None:
     for batch in batches:
         assert 1 <= len(batch) <= batch_size
         assert max_tokens is None or lengths[batch].sum() <= max_tokens or len(batch) == 1
@@ -25,9 +27,11 @@ def within_bounds(batches, lengths, batch_size, max_tokens):
 
 @given(LENGTHS, BOUNDS, st.integers(0, 3), st.integers(0, 5))
 @settings(max_examples=80, deadline=None)
-def test_training_has_every_record_once_in_every_epoch(lengths, bounds, seed, epoch):
+def test_training_has_every_record_once_in_every_epoch(
+    lengths: IntArray, bounds: tuple[int, int | None], seed: int, epoch: int
+) -> None:
     batches = batches_of(BatchSampler(lengths, *bounds, seed=seed), epoch)
-    assert sorted(sum(batches, [])) == list(range(len(lengths)))
+    assert sorted(chain.from_iterable(batches)) == list(range(len(lengths)))
     within_bounds(batches, lengths, *bounds)
     for batch in batches:
         assert (np.diff(lengths[batch]) >= 0).all()
@@ -35,16 +39,18 @@ def test_training_has_every_record_once_in_every_epoch(lengths, bounds, seed, ep
 
 @given(LENGTHS, BOUNDS, st.integers(2, 4), st.integers(0, 5))
 @settings(max_examples=80, deadline=None)
-def test_ranks_train_on_disjoint_records_in_equal_numbers(lengths, bounds, world, epoch):
+def test_ranks_train_on_disjoint_records_in_equal_numbers(
+    lengths: IntArray, bounds: tuple[int, int | None], world: int, epoch: int
+) -> None:
     ranks = [batches_of(BatchSampler(lengths, *bounds, rank=rank, world_size=world), epoch) for rank in range(world)]
-    seen = sum(sum(ranks, []), [])
+    seen = [record for batches in ranks for batch in batches for record in batch]
     assert len(seen) == len(set(seen)) == len(lengths) // world * world
     assert len({tuple(map(len, batches)) for batches in ranks}) == 1
     for batches in ranks:
         within_bounds(batches, lengths, *bounds)
 
 
-def test_two_ranks_see_together_what_one_process_sees_in_a_batch_of_twice_the_size():
+def test_two_ranks_see_together_what_one_process_sees_in_a_batch_of_twice_the_size() -> None:
     lengths = np.random.default_rng(0).integers(1, 50, 2000)
     alone = batches_of(BatchSampler(lengths, 16, seed=3), 2)
     ranks = [batches_of(BatchSampler(lengths, 8, seed=3, rank=rank, world_size=2), 2) for rank in (0, 1)]
@@ -53,22 +59,24 @@ def test_two_ranks_see_together_what_one_process_sees_in_a_batch_of_twice_the_si
 
 @given(LENGTHS, BOUNDS, st.integers(1, 4))
 @settings(max_examples=80, deadline=None)
-def test_evaluation_has_every_record_once_over_all_ranks(lengths, bounds, world):
+def test_evaluation_has_every_record_once_over_all_ranks(
+    lengths: IntArray, bounds: tuple[int, int | None], world: int
+) -> None:
     samplers = [BatchSampler(lengths, *bounds, shuffle=False, rank=rank, world_size=world) for rank in range(world)]
-    batches = sum((batches_of(sampler) for sampler in samplers), [])
-    assert sorted(sum(batches, [])) == list(range(len(lengths)))
+    batches = [batch for sampler in samplers for batch in batches_of(sampler)]
+    assert sorted(chain.from_iterable(batches)) == list(range(len(lengths)))
     within_bounds(batches, lengths, *bounds)
 
 
-def test_evaluation_begins_with_the_longest_and_is_the_same_in_every_epoch():
+def test_evaluation_begins_with_the_longest_and_is_the_same_in_every_epoch() -> None:
     lengths = np.random.default_rng(0).integers(1, 50, 300)
     sampler = BatchSampler(lengths, 7, max_tokens=200, shuffle=False)
     first = batches_of(sampler, 0)
-    assert (np.diff(lengths[sum(first, [])]) <= 0).all()
+    assert (np.diff(lengths[list(chain.from_iterable(first))]) <= 0).all()
     assert batches_of(sampler, 4) == first
 
 
-def test_order_depends_on_seed_and_epoch_alone():
+def test_order_depends_on_seed_and_epoch_alone() -> None:
     lengths = np.random.default_rng(0).integers(1, 50, 500)
     used = BatchSampler(lengths, 8, seed=1)
     batches_of(used, 0)
@@ -79,13 +87,13 @@ def test_order_depends_on_seed_and_epoch_alone():
     assert batches_of(used, 3) != batches_of(BatchSampler(lengths, 8, seed=2), 3)
 
 
-def test_batches_hold_records_of_like_length():
+def test_batches_hold_records_of_like_length() -> None:
     lengths = np.random.default_rng(0).integers(1, 500, 20_000)
     spans = [np.ptp(lengths[batch]) for batch in BatchSampler(lengths, 32)]
     assert np.median(spans) < 30
 
 
-def test_batches_do_not_come_by_length():
+def test_batches_do_not_come_by_length() -> None:
     lengths = np.random.default_rng(0).integers(1, 500, 3200)
     means = [lengths[batch].mean() for batch in BatchSampler(lengths, 32)]
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.4
@@ -93,7 +101,9 @@ def test_batches_do_not_come_by_length():
 
 @given(LENGTHS, BOUNDS, st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
-def test_every_epoch_has_the_same_number_of_batches(lengths, bounds, world):
+def test_every_epoch_has_the_same_number_of_batches(
+    lengths: IntArray, bounds: tuple[int, int | None], world: int
+) -> None:
     sampler = BatchSampler(lengths, *bounds, world_size=world)
     numbers = set()
     for epoch in (2, 0, 1, 7):
@@ -103,7 +113,15 @@ def test_every_epoch_has_the_same_number_of_batches(lengths, bounds, world):
     assert len(numbers) == 1
 
 
-def test_a_skip_leaves_out_the_first_batches_until_the_epoch_changes():
+def test_batches_cut_by_tokens_are_as_many_in_every_epoch() -> None:
+    lengths = np.random.default_rng(0).integers(1, 200, 3000)
+    sampler = BatchSampler(lengths, 4, max_tokens=300)
+    epochs = [batches_of(sampler, epoch) for epoch in range(6)]
+    assert len(set(map(len, epochs))) == 1
+    assert all(sorted(chain.from_iterable(batches)) == list(range(3000)) for batches in epochs)
+
+
+def test_a_skip_leaves_out_the_first_batches_until_the_epoch_changes() -> None:
     lengths = np.random.default_rng(0).integers(1, 50, 100)
     whole = batches_of(BatchSampler(lengths, 8), 2)
     sampler = BatchSampler(lengths, 8)
@@ -116,18 +134,18 @@ def test_a_skip_leaves_out_the_first_batches_until_the_epoch_changes():
     assert batches_of(sampler, 2) == whole
 
 
-def test_a_record_longer_than_the_bound_is_a_batch_of_its_own():
+def test_a_record_longer_than_the_bound_is_a_batch_of_its_own() -> None:
     batches = batches_of(BatchSampler(np.array([3, 100, 3]), 8, max_tokens=10, shuffle=False))
     assert batches == [[1], [0, 2]]
 
 
 @pytest.mark.parametrize("bounds", [(0, None), (4, 0)])
-def test_batches_that_hold_nothing_are_refused(bounds):
+def test_batches_that_hold_nothing_are_refused(bounds: tuple[int, int | None]) -> None:
     with pytest.raises(UserError, match="at least 1"):
         BatchSampler(np.ones(3, dtype=np.int64), *bounds)
 
 
-def test_a_million_records_are_planned_in_a_second():
+def test_a_million_records_are_planned_in_a_second() -> None:
     lengths = np.random.default_rng(0).integers(1, 200, 1_000_000)
     began = time.process_time()
     assert len(BatchSampler(lengths, 64)) == 15_625

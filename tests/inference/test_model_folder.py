@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,9 +28,19 @@ def build(*overrides: str, parts: tuple[type, ...] = ()) -> SequenceClassifier:
     torch.manual_seed(0)
     tokenizer = Tokenization().train(text for record in TEXTS for text in record)
     vocab = Vocabulary(tokenizer, ["ham", "spam"], ["title", "body"])
-    model = build_classifier(plain(compose(*overrides)), vocab, parts)
+    model = build_classifier(plain(compose("embedder.buckets=50", *overrides)), vocab, parts)
     assert isinstance(model, SequenceClassifier)
     return model
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build().save_pretrained(tmp_path_factory.mktemp("saved") / "model")
+
+
+@pytest.fixture
+def folder(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "model"))
 
 
 def remake_manifest(folder: Path) -> None:
@@ -62,7 +73,7 @@ def test_two_saves_of_one_model_are_the_same_bytes(tmp_path: Path) -> None:
 def test_saving_over_an_old_folder_replaces_it_and_leaves_nothing_beside(tmp_path: Path) -> None:
     build().save_pretrained(tmp_path / "model")
     build("encoder=cnn").save_pretrained(tmp_path / "model")
-    assert "CNN" in (tmp_path / "model" / "config.yaml").read_text()
+    assert "CnnEncoder" in (tmp_path / "model" / "config.yaml").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
@@ -149,8 +160,7 @@ def newer_format(folder: Path) -> None:
         (newer_format, "99"),
     ],
 )
-def test_a_harmed_folder_is_refused(tmp_path: Path, harm: Callable[[Path], None], words: str) -> None:
-    folder = build().save_pretrained(tmp_path / "model")
+def test_a_harmed_folder_is_refused(folder: Path, harm: Callable[[Path], None], words: str) -> None:
     harm(folder)
     with pytest.raises(UserError, match=words):
         SequenceClassifier.from_pretrained(folder)
@@ -178,8 +188,7 @@ def test_a_harmed_folder_is_refused(tmp_path: Path, harm: Callable[[Path], None]
     ],
 )
 @pytest.mark.parametrize("place", ["encoder", "loss", "deep"])
-def test_a_hostile_target_is_refused_and_nothing_runs(tmp_path: Path, target: str, place: str) -> None:
-    folder = build().save_pretrained(tmp_path / "model")
+def test_a_hostile_target_is_refused_and_nothing_runs(folder: Path, tmp_path: Path, target: str, place: str) -> None:
     canary = tmp_path / "canary"
     config = yaml.safe_load((folder / "config.yaml").read_text())
     hostile = {"_target_": target, "command": f"touch {canary}", "_args_": [f"touch {canary}"]}
@@ -194,8 +203,7 @@ def test_a_hostile_target_is_refused_and_nothing_runs(tmp_path: Path, target: st
     assert not canary.exists()
 
 
-def test_yaml_tags_are_refused(tmp_path: Path) -> None:
-    folder = build().save_pretrained(tmp_path / "model")
+def test_yaml_tags_are_refused(folder: Path, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     (folder / "config.yaml").write_text(f"format: !!python/object/apply:os.system ['touch {canary}']\n")
     remake_manifest(folder)

