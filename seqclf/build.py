@@ -98,8 +98,8 @@ def make(
     named = inspect.signature(target).parameters
     try:
         return target(**{name: value for name, value in threaded.items() if name in named}, **given)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{key}: {node['_target_']} cannot be built: {error}") from error
+    except (TypeError, ValueError, UserError) as error:
+        raise UserError(f"{key}: {error}") from error
 
 
 def is_part(node: Any) -> bool:
@@ -157,7 +157,9 @@ def build_saved(folder: Path | str, parts: Parts = ()) -> Any:
     vocab, config = load_vocabulary(folder)
     for key in config:
         if key not in ARCHITECTURE:
-            raise UserError(f"{folder}: config.yaml has an unknown key 'model.{key}'. {nearest(str(key), ARCHITECTURE)}")
+            raise UserError(
+                f"{folder}: config.yaml has an unknown key 'model.{key}'. {nearest(str(key), ARCHITECTURE)}"
+            )
     for key, target in targets(config):
         if key not in ARCHITECTURE:
             raise UserError(f"{folder}: config.yaml names {target!r} at 'model.{key}', where no part can stand.")

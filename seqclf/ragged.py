@@ -148,6 +148,7 @@ class Ragged:
         return Ragged(self.values.pin_memory(), self.rows)
 
 
+@torch.inference_mode(False)  # an index made while a model predicts may be needed again while it learns
 def host_to_device(array: npt.NDArray[Any], device: torch.device) -> Tensor:
     """A host array on the device; towards a GPU through pinned memory, so that nothing waits for it."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))

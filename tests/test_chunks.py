@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -51,7 +51,6 @@ def each_row(sequences: Ragged) -> list[tuple[Tensor, Tensor, Tensor]]:
 
 
 @given(some_lengths, some_overheads, somewhat_short, st.booleans())
-@settings(deadline=None)
 def test_vectors_are_those_of_each_row_alone(lengths: list[int], overhead: Overhead, shortest: int, gaps: bool) -> None:
     sequences = drawn(lengths, gaps)
     expected = torch.cat([pooled(*row) for row in each_row(sequences)])
@@ -64,7 +63,6 @@ def test_vectors_are_those_of_each_row_alone(lengths: list[int], overhead: Overh
 
 
 @given(some_lengths, some_overheads, somewhat_short, st.booleans())
-@settings(deadline=None)
 def test_sequences_are_those_of_each_row_alone(
     lengths: list[int], overhead: Overhead, shortest: int, gaps: bool
 ) -> None:
@@ -80,7 +78,6 @@ def test_sequences_are_those_of_each_row_alone(
 
 
 @given(some_lengths, some_overheads, st.randoms(use_true_random=False))
-@settings(deadline=None)
 def test_permuting_rows_permutes_vectors(lengths: list[int], overhead: Overhead, random) -> None:  # noqa: ANN001
     sequences = drawn(lengths)
     order = random.sample(range(len(lengths)), len(lengths))

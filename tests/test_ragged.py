@@ -42,6 +42,15 @@ def test_index_tensors_are_made_once() -> None:
     assert rows.position_of_value(CPU) is rows.position_of_value(CPU)
 
 
+def test_index_tensors_made_for_inference_serve_training_too() -> None:
+    rows, values = Rows.from_lengths([2, 1]), torch.ones(2, requires_grad=True)
+    with torch.inference_mode():
+        rows.row_of_value(CPU)
+    values[rows.row_of_value(CPU)].sum().backward()
+    assert values.grad is not None
+    assert values.grad.tolist() == [2, 1]
+
+
 @pytest.mark.parametrize(
     ("offsets", "message"),
     [

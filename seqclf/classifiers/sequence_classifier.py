@@ -51,7 +51,7 @@ class SequenceClassifier(RecordEncoder, Trainable):
         loss_weights: weight of each label in the cross entropy, by name.
         loss: by default `CrossEntropy` with `loss_weights`; it brings its own weights otherwise.
         optimizer: makes an optimiser from named parameters; by default `torch.optim.AdamW`.
-        scheduler: `(optimizer, total_steps, monitor, mode) -> dict`, a Lightning scheduler configuration; by default none.
+        scheduler: `(optimizer, total_steps, monitor, mode) -> dict`, Lightning's configuration of one; by default none.
         monitor: the figure that plateau schedulers, early stopping and the best checkpoint look at.
 
     Raises:
@@ -95,8 +95,8 @@ class SequenceClassifier(RecordEncoder, Trainable):
         if len(vocab.fields) > 1 and not vocab.join_fields and multifield_seq2vec_encoder is None:
             raise UserError(
                 f"The records have {len(vocab.fields)} text fields ({', '.join(vocab.fields)}), but there is no "
-                "`multifield_seq2vec_encoder` to make one vector of them. Give one (multifield=bag), or join the fields "
-                "into one text (multifield=none)."
+                "`multifield_seq2vec_encoder` to make one vector of them. Give one (multifield=bag), or join the "
+                "fields into one text (multifield=none)."
             )
         self.vocab = vocab
         self.projection = nn.Linear(self.output_dim * self.n_inputs, vocab.num_labels)
@@ -106,7 +106,9 @@ class SequenceClassifier(RecordEncoder, Trainable):
         self.optimizer = optimizer or torch.optim.AdamW
         self.scheduler = scheduler
         self.monitor = monitor
-        self.architecture: dict[str, Any] | None = None  # the plain configuration it was built from, for the model folder
+        self.architecture: dict[str, Any] | None = (
+            None  # the plain configuration it was built from, for the model folder
+        )
         self.make_metrics()
         if initializer is not None:
             initializer(self)
@@ -143,8 +145,8 @@ class SequenceClassifier(RecordEncoder, Trainable):
             return
         if isinstance(self.accuracy, Metric):
             raise UserError(
-                f"`accuracy` was made for {self.num_classes} classes and cannot count {vocab.num_labels}. Give a function "
-                "instead: accuracy=lambda num_classes: MulticlassAccuracy(num_classes, average='micro')."
+                f"`accuracy` was made for {self.num_classes} classes and cannot count {vocab.num_labels}. Give a "
+                "function instead: accuracy=lambda num_classes: MulticlassAccuracy(num_classes, average='micro')."
             )
         old = self.projection
         self.projection = nn.Linear(old.in_features, vocab.num_labels).to(old.weight)

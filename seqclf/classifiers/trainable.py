@@ -34,7 +34,7 @@ class Trainable(pl.LightningModule):
 
     accuracy: Metric | Callable[[int], Metric]
     regularizer: Regularizer | None
-    optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer]  # type: ignore[assignment]
+    optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer]
     scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None
     monitor: str
 
@@ -89,7 +89,7 @@ class Trainable(pl.LightningModule):
 
     def training_step(self, batch: RecordBatch, batch_idx: int) -> Tensor:
         """One step of training; returns the loss with the regularizer's penalty."""
-        loss = self(batch, batch.labels)["loss"]
+        loss: Tensor = self(batch, batch.labels)["loss"]
         return loss if self.regularizer is None else loss + self.regularizer(self)
 
     def validation_step(self, batch: RecordBatch, batch_idx: int) -> None:

@@ -11,14 +11,15 @@ from torch.utils.data import Sampler
 from seqclf.errors import UserError
 from seqclf.ragged import IntArray
 
-WINDOW = 50  # batches whose records are sorted by length together
+WINDOW = 50  # batches whose records are sorted by length together, at most
+WINDOWS = 10  # windows of an epoch, at least: with fewer, the same records would meet in every epoch
 
 
 class BatchSampler(Sampler[IntArray]):
     """Batches of records of like length, planned for all ranks at once.
 
-    In training the records are shuffled, sorted by length inside windows of 50 batches, cut into batches, and the
-    batches are shuffled; each rank takes every n-th record of a global batch, and records that do not fill the last
+    In training the records are shuffled, sorted by length inside windows of at most 50 batches, cut into batches, and
+    the batches are shuffled; each rank takes every n-th record of a global batch, and records that do not fill the last
     round of ranks are left out. In evaluation (`shuffle=False`) the longest records come first, each record is in one
     batch of one rank, and nothing is left out. The order depends on `seed` and the epoch alone.
 
@@ -99,9 +100,14 @@ class BatchSampler(Sampler[IntArray]):
         batches = [order[start:stop] for start, stop in pairwise(edges)]
         return batches[self.rank :: self.world_size]
 
+    def _window(self) -> int:
+        """How many rounds are sorted together."""
+        batches = len(self.lengths) // (self.world_size * self.batch_size)
+        return min(WINDOW, max(1, batches // WINDOWS)) * self.batch_size
+
     def _windows(self, rng: np.random.Generator) -> tuple[IntArray, list[int]]:
         """The records, shuffled and sorted inside windows, in rounds of one for each rank; the edges of the batches."""
-        world, window = self.world_size, WINDOW * self.batch_size
+        world, window = self.world_size, self._window()
         count = len(self.lengths) // world
         order = rng.permutation(len(self.lengths))[: count * world]
         # One sort: by window first, by length inside it.
@@ -132,7 +138,7 @@ class BatchSampler(Sampler[IntArray]):
         Batches that are cut by tokens vary by a few from epoch to epoch: there is room for one more in each window.
         """
         rounds, edges = self._windows(np.random.default_rng((self.seed, 0)))
-        windows = -(-len(rounds) // (WINDOW * self.batch_size))
+        windows = -(-len(rounds) // self._window())
         return min(len(edges) - 1 + windows, len(rounds))
 
 

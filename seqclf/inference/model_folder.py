@@ -129,7 +129,9 @@ def _check_files(folder: Path) -> None:
         raise UserError(f"{folder / MANIFEST_FILE} must describe {', '.join(HASHED_FILES)} and nothing else.")
     for name in HASHED_FILES:
         if manifest[name] != _describe(folder / name):
-            raise UserError(f"{folder / name} is not the file that {MANIFEST_FILE} describes: it was changed or cut short.")
+            raise UserError(
+                f"{folder / name} is not the file that {MANIFEST_FILE} describes: it was changed or cut short."
+            )
 
 
 def _read_config(file: Path) -> dict[str, Any]:

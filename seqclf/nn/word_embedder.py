@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from seqclf.batch import UNKNOWN
+from seqclf.batch import SPECIAL_TOKENS, UNKNOWN
 from seqclf.errors import UserError
 from seqclf.nn.arguments import choose, positive, probability
 from seqclf.nn.embedder import TokenEmbedder
@@ -19,7 +19,8 @@ class WordEmbedder(TokenEmbedder):
     Args:
         vocab_size: how many words there are.
         embedding_dim: width of a word's vector.
-        std: standard deviation of the word vectors at the start; torch's own 1 costs ten points of accuracy.
+        std: standard deviation of the word vectors at the start; torch's own 1 costs ten points of accuracy. Those of
+            the special tokens start at zero.
         ngrams: the longest n-grams that have vectors too; 1 for words alone.
         buckets: how many vectors all n-grams share.
         combine: `sum` adds a token's n-grams to its word; `concat` puts them beside it, twice as wide.
@@ -51,6 +52,8 @@ class WordEmbedder(TokenEmbedder):
         self.concat = choose("combine", combine, {"sum": False, "concat": True})
         self.embedding = nn.Embedding(vocab_size, embedding_dim, sparse=sparse)
         nn.init.normal_(self.embedding.weight, std=std)
+        # At zero, an unknown word that training never met says nothing, rather than anything.
+        nn.init.zeros_(self.embedding.weight[: len(SPECIAL_TOKENS)])
         self.ngrams = HashedNgrams(embedding_dim, ngrams, buckets, sparse) if ngrams > 1 else None
         self.dropout = nn.Dropout(dropout)
         self.word_dropout = word_dropout

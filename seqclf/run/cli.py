@@ -11,9 +11,10 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from shutil import rmtree
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -87,12 +88,23 @@ def _job(config: DictConfig) -> float:
         return train(config).score
     except Exception as error:
         hydra = HydraConfig.get()
+        folder = Path(hydra.runtime.output_dir)
         if hydra.mode == RunMode.RUN:
+            if isinstance(error, UserError):
+                _remove_unused(folder)
             sys.exit(_report(error))
         text = _message(error)
-        Path(hydra.runtime.output_dir, "error.txt").write_text(text + "\n", encoding="utf-8")
+        (folder / "error.txt").write_text(text + "\n", encoding="utf-8")
         print(f"#{hydra.job.num} failed: {text}", file=sys.stderr)
         raise JobFailed(_exit_code(error)) from error
+
+
+def _remove_unused(folder: Path) -> None:
+    """A mistake that was found before anything was written leaves no folder behind."""
+    if [path.name for path in folder.iterdir()] == [".hydra"]:
+        rmtree(folder)
+        with suppress(OSError):  # other runs have the same date
+            folder.parent.rmdir()
 
 
 def _run_script(target: str) -> None:

@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seqclf.run.composition_error import COMPOSITION_ERRORS, explain_composition_error
-from seqclf.run.composition_error import COMPOSITION_ERRORS, explain_composition_error
 from seqclf.run.conf_path import conf_path
 
 

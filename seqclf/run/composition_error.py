@@ -29,6 +29,10 @@ def explain_composition_error(error: Exception, overrides: Iterable[str] = ()) -
         return _no_such_yaml(error.missing_cfg_file, error.options or _names(conf_path()))
     if isinstance(error, OverrideParseException):
         return _not_parsed(error)
+    if str(error).startswith("Ambiguous value for argument "):
+        typed = str(error).splitlines()[0].partition("'")[2].removesuffix("'")
+        key, _, values = typed.partition("=")
+        return UserError(f"{typed!r} is several values. Add -m for a run of each; one list is '{key}=[{values}]'.")
     cause = error.__cause__
     if isinstance(cause, ConfigAttributeError | ConfigKeyError) and cause.parent_node is not None:
         return _no_such_key(str(cause.full_key), cause)

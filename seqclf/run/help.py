@@ -12,7 +12,7 @@ from seqclf.run.conf_path import conf_path, read_yaml
 from seqclf.run.signature import docstring_of, signature_of
 
 OVERVIEW = """\
-seqclf classifies text records of one or many fields. Compose a model out of parts; train it; see it beside two baselines.
+seqclf classifies text records of one or many fields: compose a model of parts, train it, see it beside two baselines.
 
   {program} [GROUP=CHOICE ...] [KEY=VALUE ...] [-m]
 

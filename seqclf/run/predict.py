@@ -14,7 +14,7 @@ from seqclf.run.train import import_part
 
 def predict(
     model: str,
-    input: str,  # noqa: A002  # the name that is typed
+    input: str,  # the name that is typed
     output: str,
     label: str | None = "label",
     encoding: str | None = None,

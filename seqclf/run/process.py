@@ -11,7 +11,12 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-QUIET = ("pytorch_lightning", "lightning_fabric", "pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.rank_zero")
+QUIET = (
+    "pytorch_lightning",
+    "lightning_fabric",
+    "pytorch_lightning.utilities.rank_zero",
+    "lightning_fabric.utilities.rank_zero",
+)
 
 
 @contextmanager
@@ -24,7 +29,7 @@ def run_settings(seed: int, threads: int | None) -> Iterator[None]:
         seed: of Python's, numpy's and torch's generators.
         threads: of torch on the CPU; None leaves them.
     """
-    numbers = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # what others draw from
+    numbers = random.getstate(), np.random.get_state(), torch.get_rng_state()  # what others draw from
     num_threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     levels = {name: logging.getLogger(name).level for name in QUIET}
     for name in QUIET:
@@ -32,7 +37,7 @@ def run_settings(seed: int, threads: int | None) -> Iterator[None]:
     if threads is not None:
         torch.set_num_threads(threads)
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002
+    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     try:
         with warnings.catch_warnings():
@@ -41,7 +46,7 @@ def run_settings(seed: int, threads: int | None) -> Iterator[None]:
             yield
     finally:
         random.setstate(numbers[0])
-        np.random.set_state(numbers[1])  # noqa: NPY002
+        np.random.set_state(numbers[1])
         torch.set_rng_state(numbers[2])
         torch.set_num_threads(num_threads)
         torch.use_deterministic_algorithms(deterministic)

@@ -18,7 +18,7 @@ th:first-child, td:first-child { text-align: left; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; }
 @media print { body { margin: 0; } }
 """
-SCORES = ("accuracy", "f1_macro", "f1_weighted", "precision_macro", "recall_macro", "auroc", "calibration_error", "loss")
+SCORES = ("accuracy", "f1_macro", "f1_weighted", "precision_macro", "recall_macro", "auroc", "loss")
 STAGES = {
     "test": "this model, test",
     "validation": "this model, validation",

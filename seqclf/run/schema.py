@@ -14,6 +14,8 @@ from seqclf.run.conf_path import conf_path, read_yaml
 from seqclf.run.signature import Parameter, signature_of
 
 HYDRAS_KEYS = ("_target_", "_partial_")
+# What the builder knows and nobody types.
+THREADED = {"input_dim", "vocab_size", "num_fields", "counts"}
 MISSING = "???"
 Node = Mapping[str, Any]
 
@@ -58,6 +60,7 @@ def check_node(node: Node, path: str, beside: Node | None = None) -> None:
             return  # a part of the user's own need not lie in a file; who builds it will say
         raise UserError(f"{path}._target_: {error}") from None
     known = {key: _like([value]) for key, value in (beside or {}).items()} | known
+    known = {key: parameter for key, parameter in known.items() if key not in THREADED}
     arguments = {key: value for key, value in node.items() if key not in HYDRAS_KEYS}
     for key in arguments.keys() - known.keys():
         owner = f"{target.rpartition('.')[2]} ({_written(path, target)})"

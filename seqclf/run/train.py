@@ -21,7 +21,7 @@ from seqclf.build import Parts, build_classifier, is_part, make
 from seqclf.classifiers.metrics import figure_names
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.data.datamodule import DataModule
-from seqclf.data.source import Source
+from seqclf.data.source import Source, Tables
 from seqclf.data.store import Store, build_store
 from seqclf.errors import UserError, nearest
 from seqclf.inference.model_folder import save
@@ -62,6 +62,7 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
     parts = [*parts, *(import_part(name) for name in config["parts"])]
     with run_settings(int(config["seed"]), config["trainer"]["threads"]):
         source, store = open_data(config)
+        assert store.train.labels is not None  # a store is not built without them
         counts = np.bincount(store.train.labels, minlength=store.vocabulary.num_labels).tolist()
         model = build_classifier(config, store.vocabulary, parts, counts)
         check_monitor(model)
@@ -150,13 +151,7 @@ def _run(
     save(model, folder / "model")
     paths = {"model": folder / "model", "metrics": folder / "metrics.json"}
     paths |= {"predictions": folder / "predictions.csv", "report": folder / "report.html"}
-    with watching() as watch:
-        if tables.test is not None:
-            write_predictions(model, tables.test, paths["predictions"], tables.label, progress=watch)
-        else:
-            chosen = None if tables.validation is not None else set(store.validation.rows.tolist())
-            table = tables.validation or tables.train
-            write_predictions(model, table, paths["predictions"], tables.label, chosen, watch)
+    _write_predictions(model, tables, store, paths["predictions"])
     metrics |= {
         "monitor": model.monitor,
         "score": history.epochs[history.best][model.monitor],
@@ -175,11 +170,26 @@ def _run(
     return RunResult(metrics["score"], metrics, folder, paths["model"])
 
 
+def _write_predictions(model: SequenceClassifier, tables: Tables, store: Store, file: Path) -> None:
+    """Of the test records, or of the validation records where there are none to test on."""
+    rows = None
+    table = tables.test or tables.validation
+    if table is None:  # the validation records were cut from the training table
+        assert tables.train is not None
+        assert store.validation is not None
+        table, rows = tables.train, set(store.validation.rows.tolist())
+    with watching() as progress:
+        write_predictions(model, table, file, tables.label, rows, progress)
+
+
 def _make_trainer(
     config: Mapping[str, Any], model: SequenceClassifier, folder: Path, callbacks: list[pl.Callback]
 ) -> pl.Trainer:
     make_here = partial(make, rooms=RUN_ROOMS, folder=folder, monitor=model.monitor, mode=model.monitor_mode)
-    callbacks += [StepSeed(int(config["seed"])), best_and_last(folder / "checkpoints", model.monitor, model.monitor_mode)]
+    callbacks += [
+        StepSeed(int(config["seed"])),
+        best_and_last(folder / "checkpoints", model.monitor, model.monitor_mode),
+    ]
     if is_part(config["callbacks"]):
         stopping = make_here(config["callbacks"], "callbacks")
         callbacks += [] if stopping is None else [stopping]

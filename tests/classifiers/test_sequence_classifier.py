@@ -50,7 +50,13 @@ def classifier(fields: tuple[str, ...] = ("text",), **options: object) -> Sequen
 
 
 def ids(model: SequenceClassifier, *texts: str) -> dict[str, Tensor]:
-    return {"tokens": index_records(model.vocab, [[text] for text in texts]).batch(torch.arange(len(texts)).numpy()).tokens["tokens"].to_padded().long()}
+    return {
+        "tokens": index_records(model.vocab, [[text] for text in texts])
+        .batch(torch.arange(len(texts)).numpy())
+        .tokens["tokens"]
+        .to_padded()
+        .long()
+    }
 
 
 def test_the_constructor_keeps_the_contract() -> None:

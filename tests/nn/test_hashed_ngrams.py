@@ -31,7 +31,7 @@ def test_mixing_is_murmurs_finaliser(numbers: list[int]) -> None:
 
 
 @given(some_rows, st.integers(2, 4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_token_gets_the_vectors_of_the_ngrams_that_end_there_in_its_row(
     sequences: list[list[int]], longest: int
 ) -> None:

@@ -20,7 +20,7 @@ REFERENCES = {
 
 @pytest.mark.parametrize("reduce", sorted(REFERENCES, key=lambda reduce: reduce.__name__))
 @given(lengths=some_lengths)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_reduction_over_rows_is_the_one_over_each_row(reduce: Callable[[Ragged], Tensor], lengths: list[int]) -> None:
     vectors = torch.randn(sum(lengths), 3, dtype=torch.float64)
     out = reduce(Ragged(vectors, Rows.from_lengths(lengths)))
@@ -29,7 +29,7 @@ def test_a_reduction_over_rows_is_the_one_over_each_row(reduce: Callable[[Ragged
 
 
 @given(lengths=some_lengths)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_softmax_over_rows_is_the_one_over_each_row(lengths: list[int]) -> None:
     scores = torch.randn(sum(lengths), dtype=torch.float64)
     weights = row_softmax(Ragged(scores, Rows.from_lengths(lengths)))

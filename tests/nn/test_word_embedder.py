@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from seqclf.batch import UNKNOWN
+from seqclf.batch import SPECIAL_TOKENS, UNKNOWN
 from seqclf.errors import UserError
 from seqclf.nn.word_embedder import WordEmbedder
 from seqclf.ragged import Ragged
@@ -24,6 +24,11 @@ def test_vectors_start_normal_around_zero() -> None:
     weight = WordEmbedder(2000, 50, std=0.2).embedding.weight
     assert weight.mean().item() == pytest.approx(0, abs=0.005)
     assert weight.std().item() == pytest.approx(0.2, abs=0.005)
+
+
+def test_special_tokens_start_at_zero() -> None:
+    weight = WordEmbedder(20, 4).embedding.weight
+    assert (weight.abs().sum(1) == 0).tolist() == [True] * len(SPECIAL_TOKENS) + [False] * 16
 
 
 def test_ngrams_are_added_to_the_words() -> None:

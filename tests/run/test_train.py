@@ -18,7 +18,13 @@ from seqclf.run.predict import predict
 from seqclf.run.results import RunResult
 from seqclf.run.train import train
 
-QUICK = ("trainer.max_epochs=2", "trainer.progress_bar=false", "baselines=false", "data.batch_size=32", "embedder.buckets=500")
+QUICK = (
+    "trainer.max_epochs=2",
+    "trainer.progress_bar=false",
+    "baselines=false",
+    "data.batch_size=32",
+    "embedder.buckets=500",
+)
 SMALL = ("data=synthetic", "data.records=200", *QUICK)
 
 
@@ -92,7 +98,9 @@ def test_a_run_leaves_what_it_promises(tmp_path: Path) -> None:
     assert metrics["test/accuracy"] > 0.9
     assert metrics["baseline/linear/accuracy"] > 0.9
     assert metrics["score"] == metrics["validation/accuracy"] == result.score
-    assert {"baseline/majority/f1_macro", "test/f1/p", "test/auroc", "test/calibration_error", "versions"} <= set(metrics)
+    assert {"baseline/majority/f1_macro", "test/f1/p", "test/auroc", "test/calibration_error", "versions"} <= set(
+        metrics
+    )
     assert {path.name for path in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     for name in ("best.ckpt", "last.ckpt"):
         assert "state_dict" in torch.load(folder / "checkpoints" / name, weights_only=True)
@@ -234,6 +242,10 @@ def test_an_lstm_learns_long_texts_early(tmp_path: Path) -> None:
             generator.shuffle(words)
             writer.writerow([" ".join(words), f"class {label}"])
     result = run(
-        "data=files", f"data.train={tmp_path / 'train.csv'}", "encoder=lstm", "trainer.max_epochs=3", "trainer.progress_bar=false"
+        "data=files",
+        f"data.train={tmp_path / 'train.csv'}",
+        "encoder=lstm",
+        "trainer.max_epochs=3",
+        "trainer.progress_bar=false",
     )
     assert result.metrics["validation/accuracy"] >= 2 * result.metrics["baseline/majority/accuracy"]
