@@ -111,7 +111,7 @@ Every model with its own defaults, nothing typed but the data and the encoder:
 
 (`data.validation=DIR/validation.csv` where the set has one; else a tenth of the training records.) Accuracy in
 percent, mean ± standard deviation over the seeds. The epoch is chosen on validation, the test part is read once, with
-that epoch's weights. "Linear" is a linear SVM on TF-IDF of words and word pairs, learned from the same training records.
+that epoch's weights. "Linear" is a linear SVM on TF-IDF of words and word pairs, with the same training records.
 ag_news has two fields and 13,209 training records, a ninth of the official part.
 
 | set | encoder | validation | test | linear | published | seeds | minutes a run |

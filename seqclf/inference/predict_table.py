@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -49,9 +49,7 @@ def write_predictions(
     if output.suffix not in FORMATS:
         raise UserError(f"{output}: predictions are written as {' or '.join(FORMATS)}, not {output.suffix!r}.")
     fields = model.vocab.fields
-    columns = [table.columns.index(name) if name in table.columns else None for name in fields]
-    if all(column is None for column in columns):
-        raise UserError(f"{table.name} has no column {fields[0]!r}. {nearest(fields[0], table.columns)}")
+    columns = text_columns(table, fields)
     label_column = table.columns.index(label) if label in table.columns else None
     header = ["row", *(f"text/{name}" if name in OWN_COLUMNS else name for name in fields)]
     header += [] if label_column is None else ["label"]
@@ -69,6 +67,19 @@ def write_predictions(
             if progress is not None:
                 progress("predicting", written)
     return written
+
+
+def text_columns(table: Table, fields: Sequence[str]) -> list[int | None]:
+    """The place of each field among the columns of a table; None for a field that is missing there.
+
+    Raises:
+        UserError: for a table that has none of them.
+    """
+    columns = [table.columns.index(name) if name in table.columns else None for name in fields]
+    if all(column is None for column in columns):
+        wanted = ", ".join(map(repr, fields))
+        raise UserError(f"{table.name} has none of the model's columns ({wanted}). {nearest(fields[0], table.columns)}")
+    return columns
 
 
 def _writer(file: IO[str], header: list[str], suffix: str) -> Callable[[list[Any]], None]:

@@ -1,13 +1,14 @@
 """The stack of parts that turns records into vectors."""
 
+import torch
 from torch import Tensor, nn
 
 from seqclf.batch import RecordBatch
 from seqclf.errors import UserError
 from seqclf.nn.embedder import TextFieldEmbedder
 from seqclf.nn.feedforward import FeedForward
-from seqclf.nn.seq2seq_encoder import Seq2SeqEncoder
-from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
+from seqclf.nn.seq2seq_encoder import DenseSeq2SeqEncoder, Seq2SeqEncoder
+from seqclf.nn.seq2vec_encoder import DenseSeq2VecEncoder, Seq2VecEncoder
 from seqclf.ragged import Ragged
 
 
@@ -58,6 +59,12 @@ class RecordEncoder(nn.Module):
         if self.feed_forward is not None:
             records = self.feed_forward(records)
         return records.view(len(batch), batch.num_inputs, -1)
+
+    def compile_kernels(self) -> None:
+        """Compile the dense kernels of the encoders, in place: parameters keep their names, shells stay Python."""
+        for module in self.modules():
+            if isinstance(module, DenseSeq2VecEncoder | DenseSeq2SeqEncoder):
+                module.dense = torch.compile(module.dense, dynamic=True)  # type: ignore[method-assign]
 
     def _join_fields(self, fields: Ragged) -> Tensor:
         if self.multifield_seq2vec_encoder is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.data.source import Source
 from seqclf.data.table import Table
 from seqclf.errors import UserError
-from seqclf.inference.predict_table import write_predictions
+from seqclf.inference.predict_table import text_columns, write_predictions
 from seqclf.run.process import run_settings
 from seqclf.run.progress import watching
 from seqclf.run.results import SHOWN, write_metrics
 from seqclf.run.train import RUN_ROOMS, import_part
+from seqclf.text.vocabulary import UNKNOWN_LABEL, Vocabulary
 
 PIECE = 8192
 
@@ -57,26 +59,32 @@ def evaluate(
             raise UserError("There is nothing to evaluate on: give data.test=FILE.")
         label = tables.label if tables.label in table.columns else None
         figures: dict[str, float] = {}
+        unknown: Counter[str] = Counter()
         with watching() as progress:
             if label is not None:
-                figures = figures_of(classifier, _pieces(table, classifier.vocab.fields, label))
+                figures = figures_of(classifier, _pieces(table, classifier.vocab, label, unknown))
             if predictions is not None:
                 write_predictions(classifier, table, Path(predictions), label, progress=progress)
     named = {f"test/{name}": value for name, value in figures.items()}
     if output is not None:
         write_metrics(named, Path(output))
-    _show(table, figures)
+    _show(table, figures, unknown)
     return named
 
 
-def _pieces(table: Table, fields: Sequence[str], label: str) -> Iterator[tuple[list[list[str]], list[str]]]:
-    columns = [table.columns.index(name) if name in table.columns else None for name in fields]
+def _pieces(
+    table: Table, vocab: Vocabulary, label: str, unknown: Counter[str]
+) -> Iterator[tuple[list[list[str]], list[str]]]:
+    """Texts and labels, a piece at a time; labels that the model does not know are counted on the way."""
+    columns = text_columns(table, vocab.fields)
     gold = table.column(label, "data.label")
     texts: list[list[str]] = []
     labels: list[str] = []
     for row in table.rows():
         texts.append(["" if column is None else row.values[column] for column in columns])
         labels.append(row.values[gold])
+        if vocab.label_indices(labels[-1:])[0] == UNKNOWN_LABEL:
+            unknown[labels[-1]] += 1
         if len(texts) == PIECE:
             yield texts, labels
             texts, labels = [], []
@@ -84,7 +92,7 @@ def _pieces(table: Table, fields: Sequence[str], label: str) -> Iterator[tuple[l
         yield texts, labels
 
 
-def _show(table: Table, figures: Mapping[str, float]) -> None:
+def _show(table: Table, figures: Mapping[str, float], unknown: Mapping[str, int]) -> None:
     console = Console(highlight=False)
     if not figures:
         console.print(f"{table.name} has no labels: nothing can be scored.")
@@ -94,3 +102,6 @@ def _show(table: Table, figures: Mapping[str, float]) -> None:
         grid.add_column(name.replace("_", " "), justify="right")
     grid.add_row(*(f"{figures[name]:.4f}" for name in SHOWN))
     console.print(grid)
+    if unknown:
+        counted = ", ".join(f"{label} ({count})" for label, count in unknown.items())
+        console.print(f"Labels that the model does not know, counted as wrong: {counted}")

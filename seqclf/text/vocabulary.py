@@ -68,8 +68,15 @@ class Vocabulary:
             raise UserError(f"There is no label {label!r}. {nearest(label, self.labels)}") from None
 
     def label_indices(self, labels: Iterable[str]) -> npt.NDArray[np.int32]:
-        """The numbers of many labels `(R,)`; `UNKNOWN_LABEL` for those that are not among the classes."""
-        return np.fromiter((self._label_indices.get(label, UNKNOWN_LABEL) for label in labels), dtype=np.int32)
+        """The numbers of many labels `(R,)`.
+
+        `UNKNOWN_LABEL` for those that are not among the classes, `MISSING_LABEL` for those that are empty.
+        """
+        return np.fromiter((self._index_or_less(label) for label in labels), dtype=np.int32)
+
+    def _index_or_less(self, label: str) -> int:
+        index = self._label_indices.get(label, UNKNOWN_LABEL)
+        return MISSING_LABEL if index == UNKNOWN_LABEL and (not label or label.isspace()) else index
 
     def extend_labels(self, new: Iterable[str]) -> Vocabulary:
         """The same vocabulary with more classes: known labels keep their number, new ones are appended in order."""
