@@ -22,7 +22,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 ALONE = {"gpu", "mlflow", "ray", "wandb"}
 TOGETHER = [
     Requirement(line)
-    for lines in (PROJECT["dependencies"], *(EXTRAS[extra] for extra in EXTRAS.keys() - ALONE))
+    for lines in (PROJECT["dependencies"], *(EXTRAS[extra] for extra in sorted(EXTRAS.keys() - ALONE)))
     for line in lines
     if not line.startswith("seqclf")
 ]

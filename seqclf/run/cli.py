@@ -102,9 +102,11 @@ def _job(config: DictConfig) -> float:
 def _remove_unused(folder: Path) -> None:
     """A mistake that was found before anything was written leaves no folder behind."""
     if [path.name for path in folder.iterdir()] == [".hydra"]:
-        rmtree(folder)
-        with suppress(OSError):  # other runs have the same date
-            folder.parent.rmdir()
+        rmtree(folder / ".hydra")
+        for empty in (folder, folder.parent):
+            with suppress(OSError):  # other runs have the same date
+                if empty != Path.cwd():
+                    empty.rmdir()
 
 
 def _run_script(target: str) -> None:
