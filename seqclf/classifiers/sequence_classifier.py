@@ -106,9 +106,7 @@ class SequenceClassifier(RecordEncoder, Trainable):
         self.optimizer = optimizer or torch.optim.AdamW
         self.scheduler = scheduler
         self.monitor = monitor
-        self.architecture: dict[str, Any] | None = (
-            None  # the plain configuration it was built from, for the model folder
-        )
+        self.architecture: dict[str, Any] | None = None  # what it was built from, for the model folder
         self.make_metrics()
         if initializer is not None:
             initializer(self)
@@ -212,12 +210,8 @@ class SequenceClassifier(RecordEncoder, Trainable):
         probabilities = output_dict["class_probabilities"].tolist()
         classes = [dict(zip(self.vocab.labels, row, strict=True)) for row in probabilities]
         best = [max(row, key=row.__getitem__) for row in classes]
-        return {
-            **output_dict,
-            "classes": classes,
-            "max_class": best,
-            "max_class_prob": [row[label] for row, label in zip(classes, best, strict=True)],
-        }
+        highest = [row[label] for row, label in zip(classes, best, strict=True)]
+        return {**output_dict, "classes": classes, "max_class": best, "max_class_prob": highest}
 
     # Keeping and using a trained model
 

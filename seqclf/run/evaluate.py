@@ -23,7 +23,8 @@ from seqclf.run.results import SHOWN, write_metrics
 from seqclf.run.train import RUN_ROOMS, import_part
 from seqclf.text.vocabulary import UNKNOWN_LABEL, Vocabulary
 
-PIECE = 8192
+PIECE = 8192  # records that are evaluated together
+LABEL = "label"  # what the label column is called unless another name is typed
 
 
 def evaluate(
@@ -57,6 +58,8 @@ def evaluate(
         table = tables.test or tables.validation
         if table is None:
             raise UserError("There is nothing to evaluate on: give data.test=FILE.")
+        if data.get("label", LABEL) != LABEL:  # it was typed, so it must be there
+            table.column(str(tables.label), "data.label")
         label = tables.label if tables.label in table.columns else None
         figures: dict[str, float] = {}
         unknown: Counter[str] = Counter()

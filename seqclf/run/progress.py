@@ -18,6 +18,7 @@ from seqclf.batch import RecordBatch
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 
 INTERVAL = 0.25  # seconds between two looks
+TOLD = ("train/loss", "train/accuracy", "validation/loss", "validation/accuracy")  # of every epoch
 
 
 def make_progress(console: Console) -> Progress:
@@ -103,14 +104,17 @@ class RunProgress(ProgressBar):
         figures = f"loss {float(outputs['loss']):.3f}  accuracy {accuracy:.3f}  {self._rate():,.0f} records/s"
         self._progress.update(self._task, completed=batch_idx + 1, figures=figures, refresh=True)
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the bar down and say what the epoch came to."""
-        figures = {name: float(value) for name, value in trainer.callback_metrics.items() if value.numel() == 1}
         self._stop()
-        if self.visible and trainer.is_global_zero:
-            shown = [f"{name} {figures[name]:.4f}" for name in self._told(figures)]
-            rate = f"{self.rates[-1]:,.0f} records/s" if self.rates else ""
-            self.console.print("  ".join([self._epoch(trainer), *shown, rate]), highlight=False, soft_wrap=True)
+        if not self.visible or not trainer.is_global_zero:
+            return
+        assert isinstance(pl_module, SequenceClassifier)
+        train = pl_module.metrics_of("train").compute()  # Lightning's own copy comes after the callbacks
+        figures = {f"train/{name}": value for name, value in train.items()} | trainer.callback_metrics
+        shown = [f"{name} {float(figures[name]):.4f}" for name in TOLD if name in figures]
+        rate = f"{self.rates[-1]:,.0f} records/s" if self.rates else ""
+        self.console.print("  ".join([self._epoch(trainer), *shown, rate]), highlight=False, soft_wrap=True)
 
     def on_validation_start(self, trainer: pl.Trainer, *_: Any) -> None:
         """An epoch's last batch is done: take its time."""
@@ -136,11 +140,6 @@ class RunProgress(ProgressBar):
     @staticmethod
     def _epoch(trainer: pl.Trainer) -> str:
         return f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-
-    @staticmethod
-    def _told(figures: dict[str, float]) -> list[str]:
-        wanted = ("train/loss", "train/accuracy", "validation/loss", "validation/accuracy")
-        return [name for name in wanted if name in figures]
 
     def disable(self) -> None:
         """Lightning asks ranks other than the first to be silent."""

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from seqclf.inference.atomic import replacing
 
-SHOWN = ("accuracy", "f1_macro", "precision_macro", "recall_macro", "loss")
+SHOWN = ("accuracy", "f1_macro", "f1_weighted", "loss")
 PACKAGES = ("seqclf", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "tokenizers", "numpy")
 
 
@@ -81,7 +81,8 @@ def show(metrics: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
     console.print(
         f"best epoch {metrics['best_epoch']} of {metrics['epochs']} by {metrics['monitor']} {metrics['score']:.4f}, "
         f"{metrics['parameters']:,} parameters, {metrics['train/records_per_second']:,.0f} training records/s, "
-        f"{metrics['seconds']:.1f} s in all"
+        f"{metrics['seconds']:.1f} s in all",
+        soft_wrap=True,
     )
     width = max(map(len, paths))
     for title, path in paths.items():
