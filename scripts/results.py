@@ -10,6 +10,7 @@ Runs are kept in outputs/results.jsonl, one line each, and are not repeated.
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import sys
 import time
@@ -55,6 +56,8 @@ def run(folder: Path, model: str, seed: int) -> None:
     result = train(compose(*overrides(folder, model), f"seed={seed}", "trainer.progress_bar=false"))
     row = {"set": folder.name, "model": model, "seed": seed, "minutes": (time.time() - began) / 60}
     row |= {name: value for name, value in result.metrics.items() if name.endswith(("accuracy", "f1_macro", "_epoch"))}
+    for folder_of_weights in ("checkpoints", "model"):  # a hundred megabytes a run
+        shutil.rmtree(result.run_dir / folder_of_weights)
     KEPT.parent.mkdir(exist_ok=True)
     with KEPT.open("a", encoding="utf-8") as file:
         print(json.dumps(row), file=file)

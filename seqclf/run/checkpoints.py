@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,13 @@ class AtomicCheckpointIO(CheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         """Write a checkpoint."""
-        with replacing(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+        path = Path(path)
+        with replacing(path) as temporary:
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:  # what torch says of a full disk is "unexpected pos 1234 vs 1126"
+                free = shutil.disk_usage(path.parent).free
+                raise OSError(errno.EIO, f"torch could not write all of it ({free:,} bytes are free)") from error
 
     def load_checkpoint(
         self, path: Any, map_location: Any | None = None, weights_only: bool | None = True
