@@ -7,6 +7,7 @@ import random
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,8 +37,9 @@ def run_settings(seed: int, threads: int | None) -> Iterator[None]:
         logging.getLogger(name).setLevel(logging.ERROR)
     if threads is not None:
         torch.set_num_threads(threads)
-    filling = torch.utils.deterministic.fill_uninitialized_memory
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a tenth to a quarter of a CNN's time, for nothing
+    memory: Any = torch.utils.deterministic  # a module of properties, which types do not know
+    filling = memory.fill_uninitialized_memory
+    memory.fill_uninitialized_memory = False  # a tenth to a quarter of a CNN's time, for nothing
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
@@ -52,6 +54,6 @@ def run_settings(seed: int, threads: int | None) -> Iterator[None]:
         torch.set_rng_state(numbers[2])
         torch.set_num_threads(num_threads)
         torch.use_deterministic_algorithms(deterministic)
-        torch.utils.deterministic.fill_uninitialized_memory = filling
+        memory.fill_uninitialized_memory = filling
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
