@@ -249,3 +249,10 @@ def test_an_lstm_learns_long_texts_early(tmp_path: Path) -> None:
         "trainer.progress_bar=false",
     )
     assert result.metrics["validation/accuracy"] >= 2 * result.metrics["baseline/majority/accuracy"]
+
+
+@pytest.mark.slow
+def test_compiled_kernels_train_and_keep_the_parameters_names() -> None:
+    result = run(*SMALL, "encoder=cnn", "compile=true", "trainer=debug", "embedder.embedding_dim=16")
+    names = [name for name, _ in SequenceClassifier.from_pretrained(result.model_dir).named_parameters()]
+    assert "seq2vec_encoder.convolutions.0.weight" in names
