@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -75,7 +77,11 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
 
 
 def open_data(config: Mapping[str, Any]) -> tuple[Source, Store]:
-    """The source that `data` names, and the store of its numbered records."""
+    """The source that `data` names, and the store of its numbered records.
+
+    Raises:
+        UserError: for data that cannot be read, or that leaves nothing to choose the epoch by.
+    """
     node = {name: value for name, value in config["data"].items() if name not in SHARED_DATA_KEYS}
     source: Source = make(node, "data", rooms=RUN_ROOMS)
     with watching() as progress:
@@ -86,6 +92,11 @@ def open_data(config: Mapping[str, Any]) -> tuple[Source, Store]:
             split_seed=config["data"]["split_seed"],
             join_fields=not is_part(config["multifield"]),
             progress=progress,
+        )
+    if store.validation is None or len(store.validation) == 0:
+        raise UserError(
+            f"None of the {len(store.train)} training records is left to choose the epoch by. Give "
+            "data.validation=FILE, or more records, or a larger data.validation_size."
         )
     return source, store
 
@@ -108,6 +119,8 @@ def import_part(name: str) -> type:
         UserError: when there is no such class.
     """
     module, _, attribute = name.rpartition(".")
+    if os.getcwd() not in sys.path:  # a console script, unlike `python train.py`, does not look where it is called
+        sys.path.insert(0, os.getcwd())
     try:
         part = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:

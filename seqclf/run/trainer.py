@@ -19,7 +19,7 @@ def make_trainer(
     max_epochs: int = 10,
     devices: int | str = 1,
     num_nodes: int = 1,
-    precision: str = "32",
+    precision: int | str = "32",
     accelerator: str = "auto",
     gradient_clip_val: float | None = None,
     accumulate_grad_batches: int = 1,
@@ -36,7 +36,7 @@ def make_trainer(
         max_epochs: how often the training records are read.
         devices: how many, or "auto".
         num_nodes: how many machines.
-        precision: "32", "16-mixed", "bf16-mixed", "bf16-true" or "64".
+        precision: 32, "16-mixed", "bf16-mixed", "bf16-true" or 64.
         accelerator: "auto", "cpu" or "gpu".
         gradient_clip_val: largest norm of all gradients together.
         accumulate_grad_batches: batches per optimiser step.

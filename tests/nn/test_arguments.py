@@ -5,9 +5,12 @@ from seqclf.nn.arguments import choose, positive, positive_each, probability
 
 
 def test_good_arguments_pass() -> None:
-    positive(hidden_size=1, num_layers=7)
-    positive_each(hidden_dims=[1, 2], ngram_filter_sizes=(3,))
-    probability(dropout=0, other=0.99)
+    for check, good in (
+        (positive, {"hidden_size": 1, "num_layers": 7}),
+        (positive_each, {"hidden_dims": [1, 2], "ngram_filter_sizes": (3,)}),
+        (probability, {"dropout": 0, "other": 0.99}),
+    ):
+        assert check(**good) is None  # type: ignore[operator]  # nothing was raised
 
 
 @pytest.mark.parametrize("value", [0, -3])

@@ -50,6 +50,18 @@ def test_refused_with_file_and_line_and_nothing_half_written(tmp_path: Path, cas
     assert not (tmp_path / "outputs").exists()
 
 
+def test_too_few_records_to_validate_on_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label\na,x\nb,y\n")
+    with pytest.raises(UserError, match=r"data\.validation=FILE"):
+        run("data.train=train.csv")
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_precision_may_be_typed_as_a_number(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(GOOD)
+    assert run("data.train=train.csv", "trainer.precision=32")["steps"] == 2
+
+
 def test_26_a_broken_json_line_is_refused(tmp_path: Path) -> None:
     (tmp_path / "train.jsonl").write_text('{"text": "a", "label": "x"}\n{"text": "b", "label"\n')
     with pytest.raises(UserError, match=r"train\.jsonl, line 2"):
