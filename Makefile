@@ -6,7 +6,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 WORKERS := 2
 
-.PHONY: help train test test-all check format bench clean
+.PHONY: help train test test-all check format bench parts clean
 
 help:
 	@echo 'make train [ARGS="encoder=cnn seed=2"]   train on the built-in data, or on what ARGS says'
@@ -15,6 +15,7 @@ help:
 	@echo 'make check                               style and types'
 	@echo 'make format                              mend the style'
 	@echo 'make bench                               speed, beside a plain torch loop'
+	@echo 'make parts                               docs/parts.md, the table of every part, anew'
 	@echo 'make clean                               remove the environment and what tools left'
 
 train: $(VENV)/seqclf.stamp
@@ -37,6 +38,9 @@ format: $(VENV)/dev.stamp
 
 bench: $(VENV)/seqclf.stamp
 	@$(BIN)/python scripts/benchmark.py $(ARGS)
+
+parts: $(VENV)/seqclf.stamp
+	@$(BIN)/python scripts/parts.py
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
