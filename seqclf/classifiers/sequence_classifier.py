@@ -14,8 +14,8 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.evaluation import evaluate
+from seqclf.classifiers.label_space import LabelSpace
 from seqclf.classifiers.losses import CrossEntropy
-from seqclf.classifiers.trainable import Trainable
 from seqclf.errors import UserError
 from seqclf.inference import model_folder
 from seqclf.inference.predict import Prediction, Record, predict, texts_of
@@ -29,7 +29,7 @@ from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
 from seqclf.text.vocabulary import Vocabulary
 
 
-class SequenceClassifier(RecordEncoder, Trainable):
+class SequenceClassifier(RecordEncoder, LabelSpace):
     """Classifies records of one or several text fields.
 
     After the `SequenceClassifier` of biome.text, built on AllenNLP (Gardner et al. 2018, https://arxiv.org/abs/1803.07640).
@@ -110,52 +110,6 @@ class SequenceClassifier(RecordEncoder, Trainable):
         self.make_metrics()
         if initializer is not None:
             initializer(self)
-
-    # The label space
-
-    @property
-    def num_classes(self) -> int:
-        """How many classes there are, `C`."""
-        return self.vocab.num_labels
-
-    @property
-    def output_classes(self) -> list[str]:
-        """The names of the classes, in the order of their indices."""
-        return list(self.vocab.labels)
-
-    def label_for_index(self, idx: int) -> str:
-        """The name of the class with this index."""
-        return self.vocab.labels[idx]
-
-    def extend_labels(self, labels: Sequence[str]) -> None:
-        """Add classes to a trained model: what it has learned stays, bit for bit, and only the new rows are fresh.
-
-        Known names among `labels` are passed over. New classes get loss weight 1; the metrics start anew.
-
-        Args:
-            labels: names of the classes to add, in order.
-
-        Raises:
-            UserError: when `accuracy` was given as a metric of a fixed number of classes.
-        """
-        vocab = self.vocab.extend_labels(labels)
-        if vocab.num_labels == self.num_classes:
-            return
-        if isinstance(self.accuracy, Metric):
-            raise UserError(
-                f"`accuracy` was made for {self.num_classes} classes and cannot count {vocab.num_labels}. Give a "
-                "function instead: accuracy=lambda num_classes: MulticlassAccuracy(num_classes, average='micro')."
-            )
-        old = self.projection
-        self.projection = nn.Linear(old.in_features, vocab.num_labels).to(old.weight)
-        with torch.no_grad():
-            self.projection.weight[: old.out_features] = old.weight
-            self.projection.bias[: old.out_features] = old.bias
-        self.loss = self.loss.extend(vocab.labels)
-        if self.architecture is not None:
-            self.architecture["loss"] = {**self.architecture["loss"], "weights": self.loss.weights}
-        self.vocab = vocab
-        self.make_metrics()
 
     # From records to classes
 

@@ -89,16 +89,16 @@ class Trainable(pl.LightningModule):
 
     def training_step(self, batch: RecordBatch, batch_idx: int) -> Tensor:
         """One step of training; returns the loss with the regularizer's penalty."""
-        loss: Tensor = self(batch, batch.labels)["loss"]
+        loss: Tensor = self(batch, label=batch.labels)["loss"]
         return loss if self.regularizer is None else loss + self.regularizer(self)
 
     def validation_step(self, batch: RecordBatch, batch_idx: int) -> None:
         """One step of validation: records the metrics."""
-        self(batch, batch.labels)
+        self(batch, label=batch.labels)
 
     def test_step(self, batch: RecordBatch, batch_idx: int) -> None:
         """One step of testing: records the metrics."""
-        self(batch, batch.labels)
+        self(batch, label=batch.labels)
 
     def on_train_epoch_start(self) -> None:
         """Begin to count anew."""

@@ -1,0 +1,75 @@
+"""The classes that a classifier knows, and how they become more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torchmetrics import Metric
+
+from seqclf.classifiers.losses import CrossEntropy
+from seqclf.classifiers.trainable import Trainable
+from seqclf.errors import UserError
+from seqclf.text.vocabulary import Vocabulary
+
+
+class LabelSpace(Trainable):
+    """The label space of a classifier; a subclass gives `forward` and these attributes.
+
+    Attributes:
+        vocab: holds the names of the classes.
+        projection: from a record's vector to the logits, `(C, H)`.
+        loss: weighted by class.
+        architecture: what the classifier was built from; None for one that was put together by hand.
+    """
+
+    vocab: Vocabulary
+    projection: nn.Linear
+    loss: CrossEntropy
+    architecture: dict[str, Any] | None
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are, `C`."""
+        return self.vocab.num_labels
+
+    @property
+    def output_classes(self) -> list[str]:
+        """The names of the classes, in the order of their indices."""
+        return list(self.vocab.labels)
+
+    def label_for_index(self, idx: int) -> str:
+        """The name of the class with this index."""
+        return self.vocab.labels[idx]
+
+    def extend_labels(self, labels: Sequence[str]) -> None:
+        """Add classes to a trained model: what it has learned stays, bit for bit, and only the new rows are fresh.
+
+        Known names among `labels` are passed over. New classes get loss weight 1; the metrics start anew.
+
+        Args:
+            labels: names of the classes to add, in order.
+
+        Raises:
+            UserError: when `accuracy` was given as a metric of a fixed number of classes.
+        """
+        vocab = self.vocab.extend_labels(labels)
+        if vocab.num_labels == self.num_classes:
+            return
+        if isinstance(self.accuracy, Metric):
+            raise UserError(
+                f"`accuracy` was made for {self.num_classes} classes and cannot count {vocab.num_labels}. Give a "
+                "function instead: accuracy=lambda num_classes: MulticlassAccuracy(num_classes, average='micro')."
+            )
+        old = self.projection
+        self.projection = nn.Linear(old.in_features, vocab.num_labels).to(old.weight)
+        with torch.no_grad():
+            self.projection.weight[: old.out_features] = old.weight
+            self.projection.bias[: old.out_features] = old.bias
+        self.loss = self.loss.extend(vocab.labels)
+        if self.architecture is not None:
+            self.architecture["loss"] = {**self.architecture["loss"], "weights": self.loss.weights}
+        self.vocab = vocab
+        self.make_metrics()
