@@ -1,16 +1,10 @@
-"""From plain dictionaries to modules; every part's output width becomes the next part's input width.
-
-A part is a mapping with a `_target_`, the dotted name of its class, and the constructor's arguments. Only parts of
-seqclf itself and those that the caller names are ever imported, so that a configuration from a stranger runs nothing.
-"""
+"""From plain dictionaries to modules; every part's output width becomes the next part's input width."""
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +16,12 @@ from seqclf.nn.field_embedding import FieldEmbedding
 from seqclf.nn.initializer import Initializer
 from seqclf.nn.regularizer import Regularizer
 from seqclf.nn.seq2seq_encoder import Seq2SeqEncoder
+from seqclf.parts import Parts, is_part, make, resolve
+from seqclf.several import NAMES, is_several, named, only_named, settings
 from seqclf.text.vocabulary import Vocabulary
 
 log = logging.getLogger("seqclf")
 
-MODEL_ROOMS = ("seqclf.nn.", "seqclf.classifiers.")  # what a model may be built of
 # What a model folder keeps: all that shapes the module, nothing that only trained it.
 ARCHITECTURE = (
     "embedder",
@@ -41,70 +36,29 @@ ARCHITECTURE = (
     "multifield_dropout",
 )
 TRAINING = ("initializer", "regularizer", "optimizer", "scheduler", "monitor")
-Parts = Sequence[type]
 
 
-def resolve(target: str, key: str, parts: Parts = (), rooms: tuple[str, ...] = MODEL_ROOMS) -> Any:
-    """The class or function that a `_target_` names.
-
-    Args:
-        target: dotted name.
-        key: where it stands in the configuration, for the message.
-        parts: classes of the caller's own that may be named too.
-        rooms: packages of seqclf whose parts may be named.
-
-    Raises:
-        UserError: for anything but a part of seqclf or one of `parts`.
-    """
-    for part in parts:
-        if target == f"{part.__module__}.{part.__qualname__}":
-            return part
-    module, _, name = target.rpartition(".")
-    if target.startswith(rooms):
-        try:
-            found = getattr(import_module(module), name)
-        except (ImportError, AttributeError):
-            raise UserError(f"{key}: there is no part {target!r} in seqclf.") from None
-        # A module's imports are not its parts: seqclf.nn.bag.torch would be all of torch.
-        if getattr(found, "__module__", None) == module:
-            return found
-    raise UserError(
-        f"{key}: {target!r} is refused. Only parts of seqclf can be named here; name your own to whoever loads it "
-        "(parts=[...])."
-    )
-
-
-def make(
-    node: Mapping[str, Any],
-    key: str,
-    parts: Parts = (),
-    rooms: tuple[str, ...] = MODEL_ROOMS,
-    **threaded: Any,
-) -> Any:
-    """Build one part.
+def make_seq2seq(node: Mapping[str, Any], key: str, width: int, build: Callable[..., Any] = make) -> Seq2SeqEncoder:
+    """Build one seq2seq encoder, or a chain of those that the node names, each as wide as the one before it writes.
 
     Args:
-        node: `_target_` and arguments; `_partial_` is Hydra's and means nothing here.
+        node: `_target_` and arguments; several encoders by name and `names`, for a chain.
         key: where the node stands in the configuration, for messages.
-        parts: classes of the caller's own.
-        rooms: packages of seqclf whose parts may be named.
-        **threaded: widths, sizes and other parts; each is given to the constructors that name it.
+        width: of the vectors in.
+        build: `make`, with what else is threaded.
 
     Raises:
-        UserError: for a target that is refused, or arguments that the part refuses.
+        UserError: for a part that is refused or cannot be built, and for a name that there is not.
     """
-    target = resolve(str(node["_target_"]), key, parts, rooms)
-    given = {name: value for name, value in node.items() if name not in ("_target_", "_partial_")}
-    named = inspect.signature(target).parameters
-    try:
-        return target(**{name: value for name, value in threaded.items() if name in named}, **given)
-    except (TypeError, ValueError, UserError) as error:
-        raise UserError(f"{key}: {error}") from error
-
-
-def is_part(node: Any) -> bool:
-    """Whether a node of the configuration names a part (and not `none`)."""
-    return isinstance(node, Mapping) and node.get("_target_") is not None
+    if not is_several(node):
+        encoder: Seq2SeqEncoder = build(node, key, input_dim=width)
+        return encoder
+    encoders: list[Seq2SeqEncoder] = []
+    for name, inside in named(node, key):
+        encoders.append(make_seq2seq(inside, f"{key}.{name}", width, build))
+        width = encoders[-1].output_dim
+    chain: Seq2SeqEncoder = build(settings(node), key, encoders=encoders)
+    return chain
 
 
 def build_classifier(
@@ -142,7 +96,7 @@ def build_classifier(
         scheduler=make(config["scheduler"], "scheduler", parts) if is_part(config.get("scheduler")) else None,
         monitor=str(config.get("monitor", "validation/accuracy")),
     )
-    model.architecture = {name: config.get(name) for name in ARCHITECTURE}
+    model.architecture = {name: only_named(config.get(name)) for name in ARCHITECTURE}
     model.architecture["loss"] = {**config["loss"], "weights": loss.weights}  # by name, whatever they were made from
     return model
 
@@ -161,12 +115,20 @@ def build_saved(folder: Path | str, parts: Parts = ()) -> Any:
                 f"{folder}: config.yaml has an unknown key 'model.{key}'. {nearest(str(key), ARCHITECTURE)}"
             )
     for key, target in targets(config):
-        if key not in ARCHITECTURE:
+        if not _may_be_a_part(config, key):
             raise UserError(f"{folder}: config.yaml names {target!r} at 'model.{key}', where no part can stand.")
         resolve(target, f"model.{key}", parts)
     model = build_classifier(config, vocab, parts)
     load_weights(model, folder)
     return model
+
+
+def _may_be_a_part(config: Mapping[str, Any], key: str) -> bool:
+    """Whether a `_target_` may stand at this key: a group, or one of several parts that a group names."""
+    group, _, name = key.partition(".")
+    if group not in ARCHITECTURE:
+        return False
+    return not name or (is_several(config[group]) and name in config[group][NAMES])
 
 
 def _build_stack(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts, sparse: bool) -> dict[str, Any]:
@@ -178,7 +140,7 @@ def _build_stack(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts, spa
     width = embedder.output_dim
     seq2seq = None
     if is_part(config.get("seq2seq")):
-        seq2seq = build(config["seq2seq"], "seq2seq", input_dim=width)
+        seq2seq = make_seq2seq(config["seq2seq"], "seq2seq", width, build)
         width = seq2seq.output_dim
     encoder = build(config["encoder"], "encoder", input_dim=width)
     width = encoder.output_dim
@@ -211,7 +173,7 @@ def _build_multifield(
     if node.pop("field_embeddings", False):
         in_context.append(FieldEmbedding(width, num_fields))
     if is_part(config.get("multifield_seq2seq")):
-        in_context.append(build(config["multifield_seq2seq"], "multifield_seq2seq", input_dim=width))
+        in_context.append(make_seq2seq(config["multifield_seq2seq"], "multifield_seq2seq", width, build))
         width = in_context[-1].output_dim
     multifield = build(node, "multifield", input_dim=width) if is_part(node) else None
     if len(in_context) > 1:

@@ -9,6 +9,7 @@ from seqclf.run.annotation import LISTS, MAPPINGS, SCALARS, fits
 from seqclf.run.conf_path import conf_path, read_yaml
 from seqclf.run.schema import HYDRAS_KEYS, THREADED
 from seqclf.run.signature import signature_of
+from seqclf.several import NAMES
 
 PACKAGE = Path(__file__).parents[1] / "seqclf"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -20,13 +21,15 @@ BELOW = {
     "ragged": set(),
     "batch": {"ragged"},
     "chunks": {"ragged"},
+    "several": {"errors"},
+    "parts": {"errors"},
     "nn": GROUND,
     "text": GROUND - {"chunks"},
     "data": GROUND - {"chunks"} | {"text"},
     "inference": GROUND | {"text", "data"},
-    "build": GROUND | {"text", "nn", "inference"},
+    "build": GROUND | {"text", "nn", "inference", "parts", "several"},
     "classifiers": GROUND | {"text", "nn", "inference", "build"},
-    "run": GROUND | {"text", "nn", "data", "inference", "build", "classifiers"},
+    "run": GROUND | {"text", "nn", "data", "inference", "parts", "several", "build", "classifiers"},
     "__init__": GROUND | {"text", "nn", "classifiers", "run"},
 }
 # Where a library is at home; everywhere else it is unknown.
@@ -125,7 +128,7 @@ def test_a_yaml_holds_every_parameter_of_its_target(path: Path) -> None:
         assert set(node) == set(HYDRAS_KEYS)
         return
     typed = {name: value for name, value in signature_of(node["_target_"]).items() if name not in THREADED}
-    given = set(node) - {*HYDRAS_KEYS, "defaults"}
+    given = set(node) - {*HYDRAS_KEYS, "defaults", NAMES}
     assert node["_partial_"] is True
     assert given <= set(typed)
     assert {name for name, parameter in typed.items() if not parameter.required} <= given
@@ -135,6 +138,7 @@ def test_a_yaml_holds_every_parameter_of_its_target(path: Path) -> None:
 def test_the_values_of_a_yaml_fit_types_that_the_schema_understands(path: Path) -> None:
     node = read_yaml(path)
     signature = signature_of(node["_target_"])
+    assert NAMES not in node or fits(node[NAMES], "list[str]")
     for key in set(node) & set(signature):
         annotation = signature[key].annotation
         assert annotation is not None, key
@@ -152,3 +156,10 @@ def test_every_token_encoder_is_a_field_encoder_too(group: str, twin: str) -> No
             node = read_yaml(other)
             assert node["defaults"] == [{f"/{group}@_here_": path.stem}]
             assert set(node) - {"defaults"} <= set(read_yaml(path)), "it may only say what is otherwise for fields"
+
+
+@pytest.mark.parametrize("path", [path for path in TARGETS if NAMES in read_yaml(path)], ids=conf_name)
+def test_a_yaml_of_several_holds_every_other_choice_of_its_group(path: Path) -> None:
+    others = [other.stem for other in sorted(path.parent.glob("*.yaml")) if other.stem not in (path.stem, "none")]
+    assert read_yaml(path)["defaults"] == [f"{name}@{name}" for name in others]
+    assert set(read_yaml(path)[NAMES]) <= set(others)

@@ -10,13 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
-from seqclf.build import make
 from seqclf.classifiers.evaluation import evaluate as figures_of
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.data.source import Source
 from seqclf.data.table import Table
 from seqclf.errors import UserError
 from seqclf.inference.predict_table import text_columns, write_predictions
+from seqclf.parts import make
 from seqclf.run.process import run_settings
 from seqclf.run.progress import watching
 from seqclf.run.results import SHOWN, write_metrics

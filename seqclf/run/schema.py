@@ -12,10 +12,11 @@ from seqclf.errors import UserError, nearest
 from seqclf.run.annotation import as_text, choices, expected, fits, kind_of, shown
 from seqclf.run.conf_path import conf_path, read_yaml
 from seqclf.run.signature import Parameter, signature_of
+from seqclf.several import NAMES, is_several, named, parts_in
 
 HYDRAS_KEYS = ("_target_", "_partial_")
 # What the builder knows and nobody types.
-THREADED = {"input_dim", "vocab_size", "num_fields", "counts"}
+THREADED = {"input_dim", "vocab_size", "num_fields", "counts", "encoders"}
 MISSING = "???"
 Node = Mapping[str, Any]
 
@@ -61,12 +62,16 @@ def check_node(node: Node, path: str, beside: Node | None = None) -> None:
         raise UserError(f"{path}._target_: {error}") from None
     known = {key: _like([value]) for key, value in (beside or {}).items()} | known
     known = {key: parameter for key, parameter in known.items() if key not in THREADED}
+    if is_several(node):
+        known |= {NAMES: Parameter("list[str]"), **dict.fromkeys(parts_in(node), Parameter())}
     arguments = {key: value for key, value in node.items() if key not in HYDRAS_KEYS}
     for key in arguments.keys() - known.keys():
         owner = f"{target.rpartition('.')[2]} ({_written(path, target)})"
         raise UserError(f"{path}.{key}: {owner} has no {key!r}. {nearest(key, known)}")
     for key, value in arguments.items():
         check_value(value, known[key], f"{path}.{key}")
+    if is_several(node):
+        named(node, path)
 
 
 def check_value(value: Any, parameter: Parameter, path: str) -> None:

@@ -19,7 +19,7 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from seqclf.build import Parts, build_classifier, is_part, make
+from seqclf.build import build_classifier
 from seqclf.classifiers.metrics import figure_names
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.data.datamodule import DataModule
@@ -28,6 +28,7 @@ from seqclf.data.store import Store, build_store
 from seqclf.errors import UserError, nearest
 from seqclf.inference.model_folder import save
 from seqclf.inference.predict_table import write_predictions
+from seqclf.parts import Parts, is_part, make
 from seqclf.run.baselines import run_baselines
 from seqclf.run.callbacks import StepSeed
 from seqclf.run.checkpoints import best_and_last, read_weights

@@ -64,6 +64,26 @@ def test_a_loaded_model_predicts_exactly_as_the_saved_one(tmp_path: Path, encode
     assert loaded.output_classes == model.output_classes
 
 
+def test_a_chain_keeps_only_what_it_names_and_predicts_the_same(tmp_path: Path) -> None:
+    names = "seq2seq.names=[gru,transformer]", "multifield_seq2seq.names=[lstm,lstm]"
+    model = build("seq2seq=chain", "multifield_seq2seq=chain", *names, "seq2seq.gru.hidden_size=8").eval()
+    model.save_pretrained(tmp_path / "model")
+    kept = yaml.safe_load((tmp_path / "model" / "config.yaml").read_text())["model"]
+    assert {key for key, value in kept["seq2seq"].items() if isinstance(value, dict)} == {"gru", "transformer"}
+    assert {key for key, value in kept["multifield_seq2seq"].items() if isinstance(value, dict)} == {"lstm"}
+    assert SequenceClassifier.from_pretrained(tmp_path / "model").predict(TEXTS) == model.predict(TEXTS)
+
+
+def test_a_part_where_no_name_asks_for_it_is_refused(tmp_path: Path) -> None:
+    folder = build("seq2seq=chain").save_pretrained(tmp_path / "model")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["model"]["seq2seq"]["extra"] = config["model"]["seq2seq"]["lstm"]
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    remake_manifest(folder)
+    with pytest.raises(UserError, match=r"at 'model\.seq2seq\.extra', where no part can stand"):
+        SequenceClassifier.from_pretrained(folder)
+
+
 def test_two_saves_of_one_model_are_the_same_bytes(tmp_path: Path) -> None:
     model = build()
     first, second = model.save_pretrained(tmp_path / "first"), model.save_pretrained(tmp_path / "second")
@@ -182,7 +202,7 @@ def test_a_harmed_folder_is_refused(folder: Path, harm: Callable[[Path], None], 
         "logging.os.system",
         "seqclf.nn.bag.torch.load",
         "seqclf.nn.bag.torch",
-        "seqclf.build.import_module",
+        "seqclf.parts.import_module",
         "seqclf.run.train.import_part",
         "seqclf.nn.evil.Evil",
     ],

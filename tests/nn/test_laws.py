@@ -1,8 +1,6 @@
 """What holds for every part that a yaml names, whatever it does: found from `conf/`, a new part is in at once."""
 
-import inspect
 import io
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,10 @@ import yaml
 from torch import Tensor, nn
 
 from seqclf.batch import EMPTY
+from seqclf.build import make_seq2seq
+from seqclf.parts import make
 from seqclf.ragged import Ragged, Rows
+from seqclf.several import is_several
 
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = ("encoder", "seq2seq", "multifield", "multifield_seq2seq", "embedder")
@@ -26,6 +27,10 @@ SMALL = {"hidden_size": 8, "feedforward_hidden_dim": 16, "num_filters": 7, "buck
 def node(group: str, name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
     for default in loaded.pop("defaults", []):
+        if isinstance(default, str):  # "lstm@lstm", another choice of the group under its own name
+            choice, _, key = default.partition("@")
+            loaded = {key: node(group, choice), **loaded}
+            continue
         for where, choice in default.items():
             loaded = {**node(where.strip("/").split("@")[0], choice), **loaded}
     return loaded
@@ -40,14 +45,22 @@ PARTS = [
 ENCODERS = [part for part in PARTS if part[0] != "embedder"]
 
 
+def small(loaded: dict[str, Any]) -> dict[str, Any]:
+    """A node with sizes as the laws like them, without interpolations."""
+    return {
+        key: small(value) if isinstance(value, dict) else SMALL.get(key, value)
+        for key, value in loaded.items()
+        if not str(value).startswith("${")
+    }
+
+
 def build(group: str, name: str, dtype: torch.dtype = torch.float64) -> nn.Module:
-    given = {key: value for key, value in node(group, name).items() if key not in ("_target_", "_partial_")}
-    given = {key: SMALL.get(key, value) for key, value in given.items() if not str(value).startswith("${")}
-    module, _, target = node(group, name)["_target_"].rpartition(".")
-    part = getattr(import_module(module), target)
-    threaded = {"input_dim": INPUT_DIM, "num_fields": NUM_FIELDS, "vocab_size": VOCAB_SIZE}
-    threaded = {key: value for key, value in threaded.items() if key in inspect.signature(part).parameters}
-    built: nn.Module = part(**threaded, **given)
+    given = small(node(group, name))
+    built: nn.Module
+    if is_several(given):
+        built = make_seq2seq(given, group, INPUT_DIM)
+    else:
+        built = make(given, group, input_dim=INPUT_DIM, num_fields=NUM_FIELDS, vocab_size=VOCAB_SIZE)
     return built.to(dtype).eval()
 
 

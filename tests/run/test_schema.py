@@ -79,6 +79,27 @@ def test_a_part_inside_of_a_part_is_checked() -> None:
         check_value([LSTM, {**LSTM, "hiden_size": 3}], Parameter("list[Seq2VecEncoder]"), "seq2seq.parts")
 
 
+@pytest.mark.parametrize("group", ["seq2seq", "multifield_seq2seq"])
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("names", ["lstm", "transfomer"], "names: there is no 'transfomer'. Did you mean 'transformer'?"),
+        ("names", [], "names must be a list of at least one name."),
+        ("names", 1, "names must be a list of text, not 1."),
+        ("residual", 1, "residual must be true or false, not 1."),
+        ("residul", True, "residul: Chain (conf/seq2seq/chain.yaml) has no 'residul'. Did you mean 'residual'?"),
+        ("lstm.hidden_size", "big", "lstm.hidden_size must be a whole number, not 'big'."),
+        ("lstm.hiden_size", 1, "has no 'hiden_size'. Did you mean 'hidden_size'?"),
+    ],
+)
+def test_a_chain_is_checked_with_what_is_inside(group: str, key: str, value: Any, message: str) -> None:
+    config = plain(compose(f"{group}=chain"))
+    with pytest.raises(UserError) as caught:
+        check_config(with_value(config, f"{group}.{key}", value))
+    assert str(caught.value).startswith(f"{group}.{key}")
+    assert message.replace("conf/seq2seq", f"conf/{group}") in str(caught.value) or message in str(caught.value)
+
+
 def test_a_part_of_the_users_own_need_not_lie_in_a_file() -> None:
     check_node({"_target_": "__main__.Mine", "anything": 1}, "encoder")
 
