@@ -97,6 +97,7 @@ def build_classifier(
         monitor=str(config.get("monitor", "validation/accuracy")),
     )
     model.architecture = {name: only_named(config.get(name)) for name in ARCHITECTURE}
+    model.architecture["embedder"] = _without_files(model.architecture["embedder"])
     model.architecture["loss"] = {**config["loss"], "weights": loss.weights}  # by name, whatever they were made from
     return model
 
@@ -133,10 +134,7 @@ def _may_be_a_part(config: Mapping[str, Any], key: str) -> bool:
 
 def _build_stack(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts, sparse: bool) -> dict[str, Any]:
     build: Callable[..., Any] = partial(make, parts=parts, num_fields=len(vocab.fields))
-    embedder_node = dict(config["embedder"])
-    if "sparse" in embedder_node:
-        embedder_node["sparse"] = embedder_node["sparse"] and sparse
-    embedder = TextFieldEmbedder({"tokens": build(embedder_node, "embedder", vocab_size=vocab.size())})
+    embedder = TextFieldEmbedder({"tokens": _build_embedder(config["embedder"], vocab, build, sparse)})
     width = embedder.output_dim
     seq2seq = None
     if is_part(config.get("seq2seq")):
@@ -163,6 +161,19 @@ def _build_stack(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts, spa
         "dropout": config.get("dropout"),
         "multifield_dropout": config.get("multifield_dropout"),
     }
+
+
+def _build_embedder(node: Mapping[str, Any], vocab: Vocabulary, build: Callable[..., Any], sparse: bool) -> Any:
+    node = dict(node)
+    if "sparse" in node:
+        node["sparse"] = node["sparse"] and sparse
+    words = vocab.words() if node.get("vectors") else ()
+    return build(node, "embedder", vocab_size=vocab.size(), words=words)
+
+
+def _without_files(embedder: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model folder says of an embedder: what it was made from is in the weights and not needed again."""
+    return {**embedder, "vectors": None} if "vectors" in embedder else dict(embedder)
 
 
 def _build_multifield(

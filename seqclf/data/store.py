@@ -108,7 +108,7 @@ def _key(settings: Settings, cache: Path) -> str:
         "tables": {split: fingerprint(table, cache) for split, table in settings.named_tables().items()},
         "text": tables.text,
         "label": tables.label,
-        "tokens": vars(settings.tokenization),
+        "tokens": settings.tokenization.settings(),
         "validation": None if tables.validation is not None else [float(settings.validation_size), settings.split_seed],
         "join_fields": settings.join_fields,
     }

@@ -1,5 +1,6 @@
 """One learned vector per word."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -11,6 +12,7 @@ from seqclf.nn.arguments import choose, positive, probability
 from seqclf.nn.embedder import TokenEmbedder
 from seqclf.nn.hashed_ngrams import HashedNgrams
 from seqclf.ragged import Ragged
+from seqclf.word_vectors import VectorFile
 
 
 class WordEmbedder(TokenEmbedder):
@@ -27,9 +29,14 @@ class WordEmbedder(TokenEmbedder):
         dropout: share of the vectors' entries left out in training.
         word_dropout: share of the words that are read as `[UNK]` in training.
         sparse: whether the tables get sparse gradients: quicker, but not every optimiser takes them.
+        vectors: a text file of word vectors to start with, of GloVe (Pennington et al. 2014,
+            https://aclanthology.org/D14-1162), word2vec or fastText, `.gz` too;
+            words that it lacks start as without it.
+        freeze: whether the word vectors stay as they start.
+        words: the words in the order of their ids, to be looked up in `vectors`.
 
     Raises:
-        UserError: for an argument out of its range.
+        UserError: for an argument out of its range, and for a file of vectors that is broken or of another width.
     """
 
     def __init__(
@@ -43,6 +50,9 @@ class WordEmbedder(TokenEmbedder):
         dropout: float = 0.0,
         word_dropout: float = 0.0,
         sparse: bool = False,
+        vectors: str | None = None,
+        freeze: bool = False,
+        words: Sequence[str] = (),
     ) -> None:
         super().__init__()
         positive(embedding_dim=embedding_dim, ngrams=ngrams, buckets=buckets)
@@ -54,6 +64,9 @@ class WordEmbedder(TokenEmbedder):
         nn.init.normal_(self.embedding.weight, std=std)
         # At zero, an unknown word that training never met says nothing, rather than anything.
         nn.init.zeros_(self.embedding.weight[: len(SPECIAL_TOKENS)])
+        if vectors is not None:
+            self._start_with(vectors, words)
+        self.embedding.weight.requires_grad_(not freeze)
         self.ngrams = HashedNgrams(embedding_dim, ngrams, buckets, sparse) if ngrams > 1 else None
         self.dropout = nn.Dropout(dropout)
         self.word_dropout = word_dropout
@@ -71,3 +84,14 @@ class WordEmbedder(TokenEmbedder):
             else:
                 vectors = self.ngrams(ids, vectors)
         return ids.with_values(self.dropout(vectors))
+
+    def _start_with(self, path: str, words: Sequence[str]) -> None:
+        file, width = VectorFile(path), self.embedding.embedding_dim
+        if file.dim != width:
+            raise UserError(
+                f"`vectors`: the vectors of {path} have {file.dim} numbers, but `embedding_dim` is {width}. Set it to "
+                f"{file.dim}."
+            )
+        table, found = file.read(words, skip=len(SPECIAL_TOKENS))
+        with torch.no_grad():
+            self.embedding.weight[torch.from_numpy(found)] = torch.from_numpy(table[found])

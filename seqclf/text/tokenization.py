@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from seqclf.batch import SPECIAL_TOKENS, UNKNOWN
 from seqclf.errors import UserError, nearest
+from seqclf.word_vectors import VectorFile
 
 Split = Literal["words", "whitespace", "characters"]
 
@@ -29,6 +31,7 @@ class Tokenization:
         min_count: words that the training texts hold less often than this are unknown.
         max_size: how many words are kept, the most frequent ones; None keeps all.
         max_length: how many tokens of a field are read, from its beginning; None reads all.
+        add_words: a file of word vectors whose words are known too, behind those of the training texts; None for none.
 
     Raises:
         UserError: for a `split` that is not one of the three, or a bound below 1.
@@ -41,6 +44,7 @@ class Tokenization:
         min_count: int = 1,
         max_size: int | None = None,
         max_length: int | None = None,
+        add_words: str | None = None,
     ) -> None:
         if split not in PATTERNS:
             raise UserError(f"There is no tokens.split={split!r}. {nearest(split, PATTERNS)}")
@@ -52,6 +56,15 @@ class Tokenization:
         self.min_count = min_count
         self.max_size = max_size
         self.max_length = max_length
+        self.add_words = add_words
+
+    def settings(self) -> dict[str, Any]:
+        """All that the tokens depend on beside the texts, in plain values."""
+        added = None
+        if self.add_words is not None:
+            status = VectorFile(self.add_words).path.stat()
+            added = [str(Path(self.add_words).resolve()), status.st_size, status.st_mtime_ns]
+        return {**vars(self), "add_words": added}
 
     def train(self, texts: Iterable[str]) -> Tokenizer:
         """Count the words of the texts and number them, the most frequent first, behind the special tokens.
@@ -73,10 +86,21 @@ class Tokenization:
         counting.train_from_iterator(map(well_formed, texts), trainer)
         # Training registers the special tokens as strings to be found in any text; a tokenizer made anew does not.
         words = counting.get_vocab()
+        for word in self._added(counting):
+            words.setdefault(word, len(words))
         tokenizer = self._tokenizer(models.WordLevel(vocab=words, unk_token=SPECIAL_TOKENS[UNKNOWN]))
         if self.max_length is not None:
             tokenizer.enable_truncation(self.max_length)
         return tokenizer
+
+    def _added(self, tokenizer: Tokenizer) -> Iterator[str]:
+        """The words of the file as they stand in a text; a word that a text never gives as one token is none."""
+        if self.add_words is None:
+            return
+        for word in VectorFile(self.add_words).words():
+            normal = tokenizer.normalizer.normalize_str(word.decode("utf-8", "replace"))
+            if [token for token, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal)] == [normal]:
+                yield normal
 
     def _tokenizer(self, model: models.WordLevel) -> Tokenizer:
         tokenizer = Tokenizer(model)

@@ -56,6 +56,11 @@ class Vocabulary:
             raise ValueError(f"there is no indexer {indexer!r}. {nearest(indexer, ['tokens'])}")
         return int(self.tokenizer.get_vocab_size(with_added_tokens=True))
 
+    def words(self) -> list[str]:
+        """The special tokens and the words, each at the place of its id."""
+        known = self.tokenizer.get_vocab(with_added_tokens=True)
+        return sorted(known, key=known.__getitem__)
+
     def label_index(self, label: str) -> int:
         """The number of a class.
 

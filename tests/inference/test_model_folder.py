@@ -241,3 +241,14 @@ def test_a_part_of_ones_own_loads_only_when_it_is_named(tmp_path: Path) -> None:
     loaded = SequenceClassifier.from_pretrained(folder, parts=[OwnBag])
     assert isinstance(loaded.seq2vec_encoder, OwnBag)
     assert loaded.predict(TEXTS) == model.predict(TEXTS)
+
+
+def test_a_model_that_started_with_word_vectors_does_not_need_their_file_again(tmp_path: Path) -> None:
+    vectors = tmp_path / "glove.txt"
+    vectors.write_text("win 1 2 3\nlunch 4 5 6\n")
+    model = build(f"embedder.vectors={vectors}", "embedder.embedding_dim=3", "embedder.freeze=true").eval()
+    table = model.text_field_embedder.token_embedders["tokens"].embedding.weight
+    assert table[model.vocab.words().index("lunch")].tolist() == [4, 5, 6]
+    model.save_pretrained(tmp_path / "model")
+    vectors.unlink()
+    assert SequenceClassifier.from_pretrained(tmp_path / "model").predict(TEXTS) == model.predict(TEXTS)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -92,3 +94,30 @@ def test_sparse_gradients_equal_dense_ones(ngrams: int) -> None:
 def test_arguments_out_of_range_are_refused_by_name(wrong: dict[str, int]) -> None:
     with pytest.raises(UserError, match=f"`{next(iter(wrong))}`"):
         WordEmbedder(10, **wrong)
+
+
+WORDS = [*SPECIAL_TOKENS, "the", "cat", "sat"]
+
+
+@pytest.fixture
+def glove(tmp_path: Path) -> str:
+    path = tmp_path / "glove.txt"
+    path.write_text("cat 1 2 3\nelse 4 5 6\nthe 7 8 9\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_words_start_with_the_vectors_of_a_file_and_may_stay_there(glove: str, freeze: bool) -> None:
+    torch.manual_seed(1)
+    without = WordEmbedder(7, 3)
+    torch.manual_seed(1)
+    embedder = WordEmbedder(7, 3, vectors=glove, freeze=freeze, words=WORDS)
+    weight = embedder.embedding.weight
+    assert weight[4:6].tolist() == [[7, 8, 9], [1, 2, 3]]
+    assert torch.equal(weight[[0, 1, 2, 3, 6]], without.embedding.weight[[0, 1, 2, 3, 6]])
+    assert weight.requires_grad is not freeze
+
+
+def test_vectors_of_another_width_are_refused_with_theirs(glove: str) -> None:
+    with pytest.raises(UserError, match=r"have 3 numbers, but `embedding_dim` is 4. Set it to 3"):
+        WordEmbedder(7, 4, vectors=glove, words=WORDS)

@@ -1,3 +1,4 @@
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -109,3 +110,22 @@ def test_training_without_a_single_word_leaves_the_special_tokens() -> None:
 def test_impossible_settings_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message.replace(".", r"\.")):
         Tokenization(**arguments)
+
+
+def test_words_of_a_file_of_vectors_are_known_behind_those_of_the_texts(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text("".join(f"{word} 1 2\n" for word in ["b", "New", "new", "two words", "don't", "x"]))
+    tokenizer = Tokenization(add_words=str(path)).train(["a b a"])
+    words = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    assert [word for word, _ in words] == [*SPECIAL_TOKENS, "a", "b", "new", "x"]
+    assert tokenizer.encode("NEW a").ids == [6, 4]
+
+
+def test_a_file_of_vectors_that_changes_makes_other_settings(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text("a 1 2\n")
+    before = Tokenization(add_words=str(path)).settings()
+    path.write_text("a 1 2\nb 1 2\n")
+    assert Tokenization(add_words=str(path)).settings() != before
+    with pytest.raises(UserError, match="no such file"):
+        Tokenization(add_words=str(tmp_path / "none.txt")).settings()
