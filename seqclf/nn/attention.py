@@ -1,4 +1,4 @@
-"""Attention that pools a row (Yang et al. 2016)."""
+"""Attention that pools a row (Yang et al. 2016; Lin et al. 2017)."""
 
 import torch
 from torch import Tensor, nn
@@ -15,27 +15,31 @@ class AttentionPooling(Seq2VecEncoder):
     The mean of a row's vectors `h`, weighted by how well each answers a learned question `c`:
     `softmax(tanh(W h + b) · c)`. The same class weighs the words of a text and the fields of a record.
 
+    Several heads ask a question each, and their means stand side by side: the structured self-attention of Lin et al.
+    (2017, https://arxiv.org/abs/1703.03130), without its penalty on heads that look at the same vectors.
+
     Args:
-        input_dim: width of the vectors in, and out.
+        input_dim: width of the vectors in.
         hidden_size: width of `c`.
+        num_heads: how many questions there are; the vector out is `num_heads * input_dim` wide.
 
     Raises:
         UserError: for an argument out of its range.
     """
 
-    def __init__(self, input_dim: int, hidden_size: int = 128) -> None:
+    def __init__(self, input_dim: int, hidden_size: int = 128, num_heads: int = 1) -> None:
         super().__init__()
-        positive(hidden_size=hidden_size)
-        self.input_dim = self.output_dim = input_dim
+        positive(hidden_size=hidden_size, num_heads=num_heads)
+        self.input_dim = input_dim
+        self.output_dim = num_heads * input_dim
         self.projection = nn.Linear(input_dim, hidden_size)
-        self.context = nn.Linear(hidden_size, 1, bias=False)
+        self.context = nn.Linear(hidden_size, num_heads, bias=False)
 
     def forward(self, sequences: Ragged) -> Tensor:
-        """Pool rows of vectors `(N, input_dim)`; returns `(S, input_dim)`."""
-        weights = self.weights(sequences).values.unsqueeze(1)  # (N, 1)
-        return row_sum(sequences.with_values(weights * sequences.values))
+        """Pool rows of vectors `(N, input_dim)`; returns `(S, output_dim)`."""
+        weights = self.weights(sequences).values.unsqueeze(2)  # (N, num_heads, 1)
+        return row_sum(sequences.with_values((weights * sequences.values.unsqueeze(1)).flatten(1)))
 
     def weights(self, sequences: Ragged) -> Ragged:
-        """How much of each vector goes into its row's: `(N,)`, adding up to 1 in each row."""
-        scores = self.context(torch.tanh(self.projection(sequences.values))).squeeze(1)
-        return row_softmax(sequences.with_values(scores))
+        """How much of each vector goes into its row's: `(N, num_heads)`, adding up to 1 in each row."""
+        return row_softmax(sequences.with_values(self.context(torch.tanh(self.projection(sequences.values)))))

@@ -1,4 +1,4 @@
-"""LSTM and GRU encoders (Hochreiter & Schmidhuber 1997; Cho et al. 2014) that need no packed sequences."""
+"""Recurrent encoders (Elman 1990; Hochreiter & Schmidhuber 1997; Cho et al. 2014) that need no packed sequences."""
 
 from typing import Literal
 
@@ -11,9 +11,10 @@ from seqclf.nn.pooling import last, maximum, mean
 from seqclf.nn.seq2seq_encoder import DenseSeq2SeqEncoder
 from seqclf.nn.seq2vec_encoder import DenseSeq2VecEncoder
 
-CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
-# Measured on one core: torch has a fused LSTM, but takes a GRU step by step.
-OVERHEADS = {"lstm": Overhead(cells=125, rows=1), "gru": Overhead(cells=125, rows=25)}
+CELLS: dict[str, type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+# Measured on one core: torch has a fused LSTM, but takes the others step by step.
+STEP_BY_STEP = Overhead(cells=125, rows=25)
+OVERHEADS = {"lstm": Overhead(cells=125, rows=1), "gru": STEP_BY_STEP, "rnn": STEP_BY_STEP}
 POOLINGS = {"last": last, "mean": mean, "max": maximum}
 
 
@@ -26,7 +27,8 @@ class RecurrentSeq2SeqEncoder(DenseSeq2SeqEncoder):
 
     Args:
         input_dim: width of the vectors in.
-        cell: `lstm` (Hochreiter & Schmidhuber 1997) or `gru` (Cho et al. 2014, https://arxiv.org/abs/1406.1078).
+        cell: `lstm` (Hochreiter & Schmidhuber 1997), `gru` (Cho et al. 2014, https://arxiv.org/abs/1406.1078) or `rnn`
+            (Elman 1990), with tanh.
         hidden_size: width of the state, per direction.
         num_layers: how many layers, one over the other.
         bidirectional: whether each layer also reads backwards.
@@ -39,7 +41,7 @@ class RecurrentSeq2SeqEncoder(DenseSeq2SeqEncoder):
     def __init__(
         self,
         input_dim: int,
-        cell: Literal["lstm", "gru"] = "lstm",
+        cell: Literal["lstm", "gru", "rnn"] = "lstm",
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = True,
@@ -90,7 +92,8 @@ class RecurrentSeq2VecEncoder(DenseSeq2VecEncoder):
 
     Args:
         input_dim: width of the vectors in.
-        cell: `lstm` (Hochreiter & Schmidhuber 1997) or `gru` (Cho et al. 2014, https://arxiv.org/abs/1406.1078).
+        cell: `lstm` (Hochreiter & Schmidhuber 1997), `gru` (Cho et al. 2014, https://arxiv.org/abs/1406.1078) or `rnn`
+            (Elman 1990), with tanh.
         hidden_size: width of the state, per direction.
         num_layers: how many layers, one over the other.
         bidirectional: whether each layer also reads backwards.
@@ -104,7 +107,7 @@ class RecurrentSeq2VecEncoder(DenseSeq2VecEncoder):
     def __init__(
         self,
         input_dim: int,
-        cell: Literal["lstm", "gru"] = "lstm",
+        cell: Literal["lstm", "gru", "rnn"] = "lstm",
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool = True,

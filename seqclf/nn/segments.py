@@ -3,7 +3,17 @@
 import torch
 from torch import Tensor
 
-from seqclf.ragged import Ragged
+from seqclf.ragged import Ragged, host_to_device
+
+
+def row_first(sequences: Ragged) -> Tensor:
+    """The first of each row of values `(N, *)`; returns `(S, *)`."""
+    return sequences.values.index_select(0, host_to_device(sequences.rows.offsets[:-1], sequences.device))
+
+
+def row_last(sequences: Ragged) -> Tensor:
+    """The last of each row of values `(N, *)`; returns `(S, *)`."""
+    return sequences.values.index_select(0, host_to_device(sequences.rows.offsets[1:] - 1, sequences.device))
 
 
 def row_sum(sequences: Ragged) -> Tensor:
@@ -31,8 +41,13 @@ def row_max(sequences: Ragged) -> Tensor:
     return torch.segment_reduce(sequences.values, "max", lengths=lengths, axis=0, unsafe=True)
 
 
+def row_mean_max(sequences: Ragged) -> Tensor:
+    """The mean and the maximum of each row of vectors `(N, D)`, side by side; returns `(S, 2 * D)`."""
+    return torch.cat([row_mean(sequences), row_max(sequences)], dim=1)
+
+
 def row_softmax(scores: Ragged) -> Ragged:
-    """Scores `(N,)` to weights `(N,)` that add up to 1 in each row."""
+    """Scores `(N, *)` to weights `(N, *)` that add up to 1 in each row."""
     row = scores.rows.row_of_value(scores.device)
     highest = row_max(scores.with_values(scores.values.detach()))  # any number would do; this one cannot overflow
     powers = (scores.values - highest.index_select(0, row)).exp()

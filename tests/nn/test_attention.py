@@ -35,9 +35,22 @@ def test_the_weights_of_a_row_add_up_to_one_and_explain_its_vector() -> None:
     ):
         assert (weight > 0).all()
         assert weight.sum().item() == pytest.approx(1, abs=1e-12)
-        torch.testing.assert_close(weight @ vectors, out, rtol=0, atol=1e-12)
+        torch.testing.assert_close(weight.squeeze(1) @ vectors, out, rtol=0, atol=1e-12)
 
 
-def test_a_hidden_size_below_one_is_refused() -> None:
-    with pytest.raises(UserError, match="`hidden_size`"):
-        AttentionPooling(4, hidden_size=0)
+def test_several_heads_are_the_matrix_of_lin_et_al_row_by_row() -> None:
+    attention = AttentionPooling(4, hidden_size=7, num_heads=3).double()
+    attention.projection.bias.data.zero_()  # the paper has none
+    sequences = Ragged(torch.randn(sum(LENGTHS), 4, dtype=torch.float64), Rows.from_lengths(LENGTHS))
+    expected = []
+    for h in sequences.values.split(LENGTHS):
+        a = (attention.context.weight @ torch.tanh(attention.projection.weight @ h.T)).softmax(dim=1)  # (3, length)
+        expected.append((a @ h).flatten())
+    torch.testing.assert_close(attention(sequences), torch.stack(expected), rtol=0, atol=1e-12)
+    assert attention.output_dim == 12
+
+
+@pytest.mark.parametrize("name", ["hidden_size", "num_heads"])
+def test_a_size_below_one_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"`{name}`"):
+        AttentionPooling(4, **{name: 0})

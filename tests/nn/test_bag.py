@@ -12,6 +12,7 @@ REFERENCES = {
     "sum": lambda row: row.sum(axis=0),
     "sqrtn": lambda row: row.sum(axis=0) / np.sqrt(len(row)),
     "max": lambda row: row.max(axis=0),
+    "mean_max": lambda row: np.concatenate([row.mean(axis=0), row.max(axis=0)]),
 }
 
 
@@ -22,6 +23,7 @@ def test_a_bag_is_what_numpy_computes_row_by_row(mode: str) -> None:
     rows = np.split(vectors.numpy(), np.cumsum(LENGTHS)[:-1])
     expected = torch.from_numpy(np.stack([REFERENCES[mode](row) for row in rows]))
     torch.testing.assert_close(out, expected, rtol=0, atol=1e-12)
+    assert out.shape[1] == Bag(4, mode).output_dim
 
 
 def test_the_gradient_of_a_maximum_goes_to_its_place() -> None:

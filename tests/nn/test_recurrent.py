@@ -8,7 +8,8 @@ from seqclf.nn.recurrent import RecurrentSeq2SeqEncoder, RecurrentSeq2VecEncoder
 from seqclf.ragged import Ragged, Rows
 
 LENGTHS = [7, 1, 4, 12, 2]
-SETTINGS = [("lstm", 1, True), ("lstm", 3, True), ("lstm", 2, False), ("gru", 1, True), ("gru", 2, True)]
+SETTINGS = [("lstm", 1, True), ("lstm", 3, True), ("lstm", 2, False), ("gru", 1, True), ("gru", 2, True),
+            ("rnn", 1, True), ("rnn", 2, False)]  # fmt: skip
 
 
 def vectors() -> Ragged:
@@ -17,7 +18,7 @@ def vectors() -> Ragged:
 
 def torchs_own(encoder: RecurrentSeq2SeqEncoder, cell: str, num_layers: int, bidirectional: bool) -> nn.RNNBase:
     """torch's network, with the weights of ours."""
-    kind = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
+    kind = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[cell]
     reference = kind(5, 3, num_layers=num_layers, bidirectional=bidirectional, batch_first=True).double()
     for suffix, layers in (("", encoder.forward_layers), ("_reverse", encoder.backward_layers)):
         for depth, layer in enumerate(layers):
@@ -52,7 +53,7 @@ def test_states_equal_torchs_own_network_over_packed_rows(cell: str, num_layers:
 
 
 @pytest.mark.parametrize("pooling", ["last", "mean", "max"])
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_pooled_states_equal_torchs_own_over_each_row_alone(cell: str, pooling: str) -> None:
     encoder = RecurrentSeq2VecEncoder(5, cell, 3, num_layers=2, pooling=pooling).double()
     reference, sequences = torchs_own(encoder.recurrence, cell, 2, True), vectors()

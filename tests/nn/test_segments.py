@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from seqclf.nn.segments import row_max, row_mean, row_softmax, row_sqrtn, row_sum
+from seqclf.nn.segments import row_first, row_last, row_max, row_mean, row_mean_max, row_softmax, row_sqrtn, row_sum
 from seqclf.ragged import Ragged, Rows
 
 some_lengths = st.lists(st.integers(1, 6), min_size=1, max_size=8)
@@ -15,6 +15,9 @@ REFERENCES = {
     row_mean: lambda row: row.mean(0),
     row_sqrtn: lambda row: row.sum(0) / len(row) ** 0.5,
     row_max: lambda row: row.max(0).values,
+    row_mean_max: lambda row: torch.cat([row.mean(0), row.max(0).values]),
+    row_first: lambda row: row[0],
+    row_last: lambda row: row[-1],
 }
 
 
