@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seqclf.batch import RecordBatch
     from seqclf.classifiers.sequence_classifier import SequenceClassifier
+    from seqclf.classifiers.sequence_pair_classifier import SequencePairClassifier
     from seqclf.errors import UserError
     from seqclf.nn.record_encoder import RecordEncoder
     from seqclf.ragged import Ragged
@@ -25,6 +26,7 @@ __all__ = [
     "RecordEncoder",
     "RunResult",
     "SequenceClassifier",
+    "SequencePairClassifier",
     "UserError",
     "Vocabulary",
     "compose",
@@ -37,6 +39,7 @@ _HOMES = {
     "RecordEncoder": "seqclf.nn.record_encoder",
     "RunResult": "seqclf.run.results",
     "SequenceClassifier": "seqclf.classifiers.sequence_classifier",
+    "SequencePairClassifier": "seqclf.classifiers.sequence_pair_classifier",
     "UserError": "seqclf.errors",
     "Vocabulary": "seqclf.text.vocabulary",
     "compose": "seqclf.run.compose",

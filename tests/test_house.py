@@ -48,7 +48,8 @@ VAGUE = {"util", "utils", "common", "helper", "helpers", "core", "misc"}
 
 TARGETS = sorted(path for path in conf_path().rglob("*.yaml") if read_yaml(path).get("_target_"))
 # Its parameters are the other groups: what the builder makes of them.
-MODELS = ("seqclf.classifiers.sequence_classifier.SequenceClassifier",)
+MODEL = "seqclf.classifiers.sequence_classifier.SequenceClassifier"
+MODELS = (MODEL, "seqclf.classifiers.sequence_pair_classifier.SequencePairClassifier")
 
 
 def name_of(path: Path) -> str:
@@ -126,7 +127,7 @@ def test_a_yaml_begins_by_saying_what_it_is(path: Path) -> None:
 def test_a_yaml_holds_every_parameter_of_its_target(path: Path) -> None:
     node = read_yaml(path)
     if node["_target_"] in MODELS:
-        assert set(node) == set(HYDRAS_KEYS)
+        assert set(node) == {*HYDRAS_KEYS, *(set(signature_of(node["_target_"])) - set(signature_of(MODEL)))}
         return
     typed = {name: value for name, value in signature_of(node["_target_"]).items() if name not in THREADED}
     given = set(node) - {*HYDRAS_KEYS, "defaults", NAMES}

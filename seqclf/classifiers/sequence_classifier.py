@@ -18,7 +18,7 @@ from seqclf.classifiers.label_space import LabelSpace
 from seqclf.classifiers.losses import CrossEntropy
 from seqclf.errors import UserError
 from seqclf.inference import model_folder
-from seqclf.inference.predict import Prediction, Record, predict, texts_of
+from seqclf.inference.predict import Example, Prediction, predict, texts_of
 from seqclf.nn.embedder import TextFieldEmbedder
 from seqclf.nn.feedforward import FeedForward
 from seqclf.nn.initializer import Initializer
@@ -92,6 +92,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
             dropout,
             multifield_dropout,
         )
+        self.check_inputs(vocab.num_inputs)
         if len(vocab.fields) > 1 and not vocab.join_fields and multifield_seq2vec_encoder is None:
             raise UserError(
                 f"The records have {len(vocab.fields)} text fields ({', '.join(vocab.fields)}), but there is no "
@@ -99,7 +100,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
                 "fields into one text (multifield=none)."
             )
         self.vocab = vocab
-        self.projection = nn.Linear(self.output_dim * self.n_inputs, vocab.num_labels)
+        self.projection = nn.Linear(self.head_dim, vocab.num_labels)
         self.loss = loss or CrossEntropy(vocab.labels, None if loss_weights is None else dict(loss_weights))
         self.accuracy = accuracy or _categorical_accuracy
         self.regularizer = regularizer
@@ -111,7 +112,28 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         if initializer is not None:
             initializer(self)
 
+    @classmethod
+    def check_inputs(cls, num_inputs: int) -> None:
+        """Say it when examples of so many records are not what this classifier reads.
+
+        Raises:
+            UserError: for pairs where there should be single records, or the other way round.
+        """
+        if num_inputs < cls.n_inputs:
+            raise UserError(
+                f"{cls.__name__} compares two records: name the columns of each, data.left=[...] data.right=[...]."
+            )
+        if num_inputs > cls.n_inputs:
+            raise UserError(
+                f"data.left and data.right make pairs of records, which {cls.__name__} does not read: type task=pair."
+            )
+
     # From records to classes
+
+    @property
+    def head_dim(self) -> int:
+        """Width of what the projection sees."""
+        return self.output_dim
 
     def forward(  # type: ignore[override]  # the contract of the family; the stack alone is `RecordEncoder.forward`
         self, tokens: RecordBatch | Mapping[str, Tensor], label: Tensor | None = None
@@ -129,9 +151,14 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         return self.output_layer(self.forward_tokens(tokens), label)
 
     def forward_tokens(self, tokens: RecordBatch | Mapping[str, Tensor]) -> Tensor:
-        """The whole chain but the output layer: the record's vector `(B, output_dim)`."""
+        """The whole chain but the output layer: the record's vector `(B, output_dim)`; of pairs, both side by side."""
         batch = tokens if isinstance(tokens, RecordBatch) else RecordBatch.from_padded(tokens)
         return super().forward(batch).flatten(1)
+
+    def head(self, encoded_text: Tensor) -> Tensor:
+        """Record vectors `(B, output_dim)` to logits `(B, C)`."""
+        logits: Tensor = self.projection(encoded_text)
+        return logits
 
     def output_layer(self, encoded_text: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         """The head alone.
@@ -143,7 +170,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         Returns:
             `logits (B, C)`, `class_probabilities (B, C)`, and `loss ()` where a label is given.
         """
-        logits = self.projection(encoded_text)
+        logits = self.head(encoded_text)
         output = {"logits": logits, "class_probabilities": logits.softmax(dim=-1)}
         if label is not None:
             loss, weight = self.loss.sums(logits, label)
@@ -191,13 +218,13 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
             raise UserError(f"{folder} holds a {type(model).__name__}, not a {cls.__name__}.")
         return model.eval()
 
-    def predict(self, records: Sequence[Record]) -> list[Prediction]:
+    def predict(self, records: Sequence[Example]) -> list[Prediction]:
         """The label and all probabilities of each record: a dict from field to text, a list of texts, or one text."""
         return predict(self, records)
 
-    def evaluate(self, records: Sequence[Record], labels: Sequence[str]) -> dict[str, float]:
+    def evaluate(self, records: Sequence[Example], labels: Sequence[str]) -> dict[str, float]:
         """Every figure of the model on these records and their labels; unknown labels count as wrong."""
-        return evaluate(self, [(texts_of(self.vocab.fields, records), labels)])
+        return evaluate(self, [(texts_of(self.vocab, records), labels)])
 
 
 def _categorical_accuracy(num_classes: int) -> Metric:

@@ -66,6 +66,8 @@ class Files(Source):
         encoding: of text files; None for UTF-8.
         separator: of csv and tsv files; None for the comma and the tab.
         sheet: of workbooks; None for the first one.
+        left: for pairs, the columns of the first record, in the order of its fields; None where there are no pairs.
+        right: for pairs, the columns of the second record, the same fields in the same order.
     """
 
     def __init__(
@@ -78,8 +80,10 @@ class Files(Source):
         encoding: str | None = None,
         separator: str | None = None,
         sheet: str | None = None,
+        left: list[str] | None = None,
+        right: list[str] | None = None,
     ) -> None:
-        super().__init__(text, label)
+        super().__init__(text, label, left, right)
         self.paths = {"train": train, "validation": validation, "test": test}
         self.encoding = encoding
         self.separator = separator

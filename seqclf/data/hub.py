@@ -26,6 +26,8 @@ class Hub(Source):
         test: the split that the result is measured on, if the data set has it; None to leave it out.
         text: the text columns, in the order of the record's fields; None for every column but the label.
         label: the label column; the numbers of named classes become their names. None where there are no labels.
+        left: for pairs, the columns of the first record, in the order of its fields; None where there are no pairs.
+        right: for pairs, the columns of the second record, the same fields in the same order.
     """
 
     def __init__(
@@ -38,8 +40,10 @@ class Hub(Source):
         test: str | None = "test",
         text: list[str] | None = None,
         label: str | None = "label",
+        left: list[str] | None = None,
+        right: list[str] | None = None,
     ) -> None:
-        super().__init__(text, label)
+        super().__init__(text, label, left, right)
         self.path = path
         self.config = config
         self.revision = revision

@@ -111,9 +111,8 @@ class RecordsWriter:
             array.close()
 
 
-def open_records(folder: Path) -> IndexedRecords:
-    """Memory-map the records that a `RecordsWriter` wrote."""
+def open_records(folder: Path, num_inputs: int = 1) -> IndexedRecords:
+    """Memory-map the records that a `RecordsWriter` wrote, `num_inputs` to an example."""
     files = {name: folder / f"{name}.npy" for name in DTYPES}
-    return IndexedRecords(
-        **{name: np.load(file, mmap_mode="r", allow_pickle=False) for name, file in files.items() if file.exists()}
-    )
+    arrays = {name: np.load(file, mmap_mode="r", allow_pickle=False) for name, file in files.items() if file.exists()}
+    return IndexedRecords(**arrays, num_inputs=num_inputs)

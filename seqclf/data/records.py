@@ -21,14 +21,17 @@ class IndexedRecords:
 
     The arrays may be memory-mapped; nothing is read before a batch asks for it.
 
+    An example is one record, or two records side by side (`num_inputs` 2): `B` examples, `R = B * I` records.
+
     Args:
         ids: token ids `(N,)`.
         sequence_offsets: `(S + 1,)`, sequence `s` holds the ids `sequence_offsets[s]:sequence_offsets[s + 1]`.
         fields: which named field each sequence is, `(S,)`.
         record_offsets: `(R + 1,)`, record `r` owns the sequences `record_offsets[r]:record_offsets[r + 1]`.
-        labels: class indices `(R,)`, -1 where a label is not among the classes, -2 where a record has none; None
+        labels: class indices `(B,)`, -1 where a label is not among the classes, -2 where a record has none; None
             without labels.
-        rows: the row of the source table that each record was, `(R,)`; None for 0, 1, 2, ...
+        rows: the row of the source table that each example was, `(B,)`; None for 0, 1, 2, ...
+        num_inputs: how many records one example holds, `I`.
     """
 
     def __init__(
@@ -39,35 +42,38 @@ class IndexedRecords:
         record_offsets: IntArray,
         labels: npt.NDArray[np.int32] | None = None,
         rows: IntArray | None = None,
+        num_inputs: int = 1,
     ) -> None:
         # asarray takes the plain array out of a memory map, whose own indexing is slow.
         self.ids = np.asarray(ids)
         self.sequence_offsets = np.asarray(sequence_offsets)
         self.fields = np.asarray(fields)
         self.record_offsets = np.asarray(record_offsets)
+        self.num_inputs = num_inputs
         self.labels = None if labels is None else np.asarray(labels)
         self.rows = np.arange(len(self)) if rows is None else np.asarray(rows)
 
     def __len__(self) -> int:
-        """How many records there are, `R`."""
-        return len(self.record_offsets) - 1
+        """How many examples there are, `B`."""
+        return (len(self.record_offsets) - 1) // self.num_inputs
 
     @property
     def lengths(self) -> IntArray:
-        """How many tokens each record has, all fields together, `(R,)`."""
-        return np.diff(self.sequence_offsets[self.record_offsets])
+        """How many tokens each example has, all fields together, `(B,)`."""
+        return np.diff(self.sequence_offsets[self.record_offsets[:: self.num_inputs]])
 
     def batch(self, indices: IntArray) -> RecordBatch:
-        """The records of the given indices `(B,)`, in that order, as a batch: two gathers."""
-        first = self.record_offsets[indices]
-        counts = self.record_offsets[indices + 1] - first
+        """The examples of the given indices `(B,)`, in that order, as a batch: two gathers."""
+        inputs = (indices[:, None] * self.num_inputs + np.arange(self.num_inputs)).ravel()  # (R,)
+        first = self.record_offsets[inputs]
+        counts = self.record_offsets[inputs + 1] - first
         sequences = _spread(first, counts)
         starts = self.sequence_offsets[sequences]
         lengths = self.sequence_offsets[sequences + 1] - starts
         ids = torch.from_numpy(self.ids[_spread(starts, lengths)].astype(np.int64))
         records = Rows.from_lengths(counts, positions=self.fields[sequences].astype(np.int64))
         labels = None if self.labels is None else torch.from_numpy(self.labels[indices].astype(np.int64))
-        return RecordBatch({"tokens": Ragged(ids, Rows.from_lengths(lengths))}, records, labels)
+        return RecordBatch({"tokens": Ragged(ids, Rows.from_lengths(lengths))}, records, labels, self.num_inputs)
 
 
 def _spread(starts: IntArray, lengths: IntArray) -> IntArray:
@@ -85,24 +91,25 @@ def index_records(vocabulary: Vocabulary, records: Sequence[Sequence[str]]) -> I
 
     Args:
         vocabulary: numbers the words, and says which fields there are and whether they are joined.
-        records: one text per field for each record; "" where a field is missing.
+        records: one text per field for each record, "" where a field is missing; of a pair those of its first record,
+            then those of its second.
 
     Returns:
         The records, without labels.
 
     Raises:
-        ValueError: for a record that does not have one text per field.
+        ValueError: for a record that does not have one text per column.
     """
-    return _concatenate([_index(vocabulary, records[at : at + PIECE]) for at in range(0, len(records), PIECE)])
+    pieces = [_index(vocabulary, records[at : at + PIECE]) for at in range(0, len(records), PIECE)]
+    return _concatenate(pieces, vocabulary.num_inputs)
 
 
 def _index(vocabulary: Vocabulary, records: Sequence[Sequence[str]]) -> IndexedRecords:
-    num_fields = len(vocabulary.fields)
     for record in records:
-        if len(record) != num_fields:
-            raise ValueError(f"a record must have one text for each of {vocabulary.fields}, but has {len(record)}")
+        if len(record) != len(vocabulary.columns):
+            raise ValueError(f"a record must have one text for each of {vocabulary.columns}, but has {len(record)}")
     ids, lengths = vocabulary.encode(list(chain.from_iterable(records)))
-    table = lengths.reshape(-1, num_fields)  # (R, F) tokens of each field
+    table = lengths.reshape(-1, len(vocabulary.fields))  # (R, F) tokens of each field
     nothing = ~table.any(axis=1)
     starts = np.cumsum(table.sum(axis=1)) - table.sum(axis=1)
     ids = np.insert(ids, starts[nothing], EMPTY)
@@ -116,6 +123,7 @@ def _index(vocabulary: Vocabulary, records: Sequence[Sequence[str]]) -> IndexedR
         Rows.from_lengths(table[present]).offsets,
         np.nonzero(present)[1].astype(np.int16),
         Rows.from_lengths(present.sum(axis=1)).offsets,
+        num_inputs=vocabulary.num_inputs,
     )
 
 
@@ -129,12 +137,13 @@ def _join(ids: npt.NDArray[np.int32], table: IntArray) -> tuple[npt.NDArray[np.i
     return np.insert(ids, ends[present & ~last], SEPARATOR), joined
 
 
-def _concatenate(pieces: Sequence[IndexedRecords]) -> IndexedRecords:
+def _concatenate(pieces: Sequence[IndexedRecords], num_inputs: int) -> IndexedRecords:
     return IndexedRecords(
         np.concatenate([np.zeros(0, dtype=np.int32), *(piece.ids for piece in pieces)]),
         _offsets(piece.sequence_offsets for piece in pieces),
         np.concatenate([np.zeros(0, dtype=np.int16), *(piece.fields for piece in pieces)]),
         _offsets(piece.record_offsets for piece in pieces),
+        num_inputs=num_inputs,
     )
 
 

@@ -23,7 +23,7 @@ from seqclf.text.vocabulary import Vocabulary
 
 logger = logging.getLogger("seqclf")
 
-FORMAT = 1  # raised whenever a store of before would be read wrongly
+FORMAT = 2  # raised whenever a store of before would be read wrongly
 
 
 class Store:
@@ -44,14 +44,14 @@ class Store:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         self.folder = folder
         self.report: dict[str, Any] = meta["report"]
-        self.vocabulary = Vocabulary.load(folder, meta["fields"], meta["join_fields"])
-        self.train = open_records(folder / "train")
+        self.vocabulary = Vocabulary.load(folder, meta["fields"], meta["join_fields"], meta["columns"])
+        self.train = open_records(folder / "train", self.vocabulary.num_inputs)
         self.validation = self._optional("validation")
         self.test = self._optional("test")
 
     def _optional(self, split: str) -> IndexedRecords | None:
         folder = self.folder / split
-        return open_records(folder) if folder.exists() else None
+        return open_records(folder, self.vocabulary.num_inputs) if folder.exists() else None
 
 
 def build_store(
@@ -83,7 +83,7 @@ def build_store(
     """
     cache = cache_folder() if cache is None else Path(cache)
     tables = source.tables()
-    settings = Settings(tables, tokenization, validation_size, split_seed, join_fields and len(tables.text) > 1)
+    settings = Settings(tables, tokenization, validation_size, split_seed, join_fields and len(tables.fields) > 1)
     stamps = settings.stamps()
     folder = cache / f"store-{_key(settings, cache)}"
 
@@ -107,6 +107,7 @@ def _key(settings: Settings, cache: Path) -> str:
         "tokenizers": tokenizers.__version__,
         "tables": {split: fingerprint(table, cache) for split, table in settings.named_tables().items()},
         "text": tables.text,
+        "fields": tables.fields,
         "label": tables.label,
         "tokens": settings.tokenization.settings(),
         "validation": None if tables.validation is not None else [float(settings.validation_size), settings.split_seed],

@@ -81,6 +81,7 @@ def fill_store(folder: Path, settings: Settings, progress: Progress) -> None:
     sizes = {str(file.relative_to(folder)): file.stat().st_size for file in folder.rglob("*") if file.is_file()}
     meta = {
         "fields": vocabulary.fields,
+        "columns": vocabulary.columns,
         "join_fields": vocabulary.join_fields,
         "report": report_on(scans, in_validation, written, vocabulary, clock.laps),
         "sizes": sizes,
@@ -139,7 +140,8 @@ def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progres
         if chosen[number]
         for text in values
     )
-    return Vocabulary(tokenizer, sorted(train.names), settings.tables.text, settings.join_fields)
+    tables = settings.tables
+    return Vocabulary(tokenizer, sorted(train.names), tables.fields, settings.join_fields, tables.text)
 
 
 def _number(

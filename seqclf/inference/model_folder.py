@@ -20,7 +20,7 @@ from seqclf.text.vocabulary import LABELS_FILE, TOKENIZER_FILE, Vocabulary
 
 WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE, README_FILE = "model.safetensors", "config.yaml", "manifest.json", "README.md"
 HASHED_FILES = (WEIGHTS_FILE, CONFIG_FILE, LABELS_FILE, TOKENIZER_FILE)
-CONFIG_KEYS = ("format", "fields", "join_fields", "model")
+CONFIG_KEYS = ("format", "fields", "columns", "join_fields", "model")
 FORMAT = 1
 SMALL = 1 << 28  # bytes; no file but the weights is larger than this
 
@@ -47,6 +47,7 @@ def save(model: Classifier, folder: Path | str) -> Path:
     config = {
         "format": FORMAT,
         "fields": list(vocab.fields),
+        "columns": list(vocab.columns),
         "join_fields": vocab.join_fields,
         "model": model.architecture,
     }
@@ -74,7 +75,7 @@ def load_vocabulary(folder: Path | str) -> tuple[Vocabulary, dict[str, Any]]:
     folder = Path(folder)
     _check_files(folder)
     config = _read_config(folder / CONFIG_FILE)
-    vocab = Vocabulary.load(folder, config["fields"], config["join_fields"])
+    vocab = Vocabulary.load(folder, config["fields"], config["join_fields"], config["columns"])
     return vocab, config["model"]
 
 
@@ -147,11 +148,18 @@ def _read_config(file: Path) -> dict[str, Any]:
     if config.get("format") != FORMAT:
         raise UserError(f"{file}: its format is {config.get('format')!r}, but this seqclf reads format {FORMAT}.")
     fields = config.get("fields")
-    if not isinstance(fields, list) or not fields or not all(isinstance(name, str) for name in fields):
+    if not isinstance(fields, list) or not fields or not _all_text(fields):
         raise UserError(f"{file}: `fields` must be a list of names.")
+    columns = config.setdefault("columns", fields)  # FORMAT 1 began without them
+    if not isinstance(columns, list) or len(columns) not in (len(fields), 2 * len(fields)) or not _all_text(columns):
+        raise UserError(f"{file}: `columns` must be a list of names, one for each field or, for pairs, two.")
     if not isinstance(config.get("join_fields"), bool) or not isinstance(config.get("model"), dict):
         raise UserError(f"{file}: `join_fields` must be true or false, and `model` must hold the parts.")
     return config
+
+
+def _all_text(names: list[Any]) -> bool:
+    return all(isinstance(name, str) for name in names)
 
 
 def targets(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -168,11 +176,11 @@ def targets(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _readme(model: Classifier) -> str:
-    fields = ", ".join(f'"{name}": "..."' for name in model.vocab.fields)
+    fields = ", ".join(f'"{name}": "..."' for name in model.vocab.columns)
     labels = "\n".join(f"- {label}" for label in model.vocab.labels)
     return f"""# A text classifier made with seqclf
 
-Fields: {", ".join(model.vocab.fields)}. Classes:
+Fields: {", ".join(model.vocab.columns)}. Classes:
 
 {labels}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,10 @@ from torch import Tensor
 from seqclf.data.records import IndexedRecords, index_records
 from seqclf.errors import UserError, nearest
 from seqclf.inference.classifier import Classifier
+from seqclf.text.vocabulary import Vocabulary
 
 Record = str | Sequence[str | None] | Mapping[str, str | None]
+Example = Record | Sequence[Record]  # a pair is its columns by name, or two records
 
 MAX_ROWS, MAX_TOKENS = 512, 32768  # of a batch
 
@@ -34,13 +37,14 @@ class Prediction:
     probabilities: dict[str, float]
 
 
-def predict(model: Classifier, records: Sequence[Record]) -> list[Prediction]:
+def predict(model: Classifier, records: Sequence[Example]) -> list[Prediction]:
     """Classify records.
 
     Args:
         model: the classifier.
         records: each a mapping from field to text, a list of texts in the order of the fields, or, where there is one
-            field, a text. A field may be missing or None; fields that the model does not know are passed over.
+            field, a text. A field may be missing or None; fields that the model does not know are passed over. A pair
+            is a mapping from column to text (`left_title`, ...), or a sequence of two such records.
 
     Returns:
         One prediction per record, in order.
@@ -48,7 +52,7 @@ def predict(model: Classifier, records: Sequence[Record]) -> list[Prediction]:
     Raises:
         UserError: for a record that names no field of the model, or holds something that is not text.
     """
-    texts = texts_of(model.vocab.fields, records)
+    texts = texts_of(model.vocab, records)
     labels = model.vocab.labels
     predictions = []
     for row in probabilities(model, texts).tolist():
@@ -96,16 +100,28 @@ def _batches(records: IndexedRecords) -> Iterator[npt.NDArray[np.int64]]:
         at += rows
 
 
-def texts_of(fields: Sequence[str], records: Sequence[Record]) -> list[list[str]]:
-    """One text per field for each record, "" where it is missing.
+def texts_of(vocab: Vocabulary, records: Sequence[Example]) -> list[list[str]]:
+    """One text per column for each record or pair, "" where it is missing.
 
     Raises:
         UserError: for a record that names no field of the model, or holds something that is not text.
     """
-    return [_texts(record, fields, at) for at, record in enumerate(records)]
+    if vocab.num_inputs == 1:
+        return [_texts(record, vocab.fields, at) for at, record in enumerate(records)]
+    return [_pair_texts(pair, vocab, at) for at, pair in enumerate(records)]
 
 
-def _texts(record: Record, fields: Sequence[str], at: int) -> list[str]:
+def _pair_texts(pair: Any, vocab: Vocabulary, at: int) -> list[str]:
+    if isinstance(pair, Mapping):
+        return _texts(pair, vocab.columns, at)
+    if isinstance(pair, str) or len(pair) != vocab.num_inputs:
+        raise UserError(
+            f"Record {at} must be a pair: two records, or a dict of its columns ({', '.join(vocab.columns)})."
+        )
+    return [text for record in pair for text in _texts(record, vocab.fields, at)]
+
+
+def _texts(record: Any, fields: Sequence[str], at: int) -> list[str]:
     if isinstance(record, str):
         record = [record]
     if isinstance(record, Mapping):

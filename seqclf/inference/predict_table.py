@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +13,7 @@ from seqclf.errors import UserError, nearest
 from seqclf.inference.atomic import replacing
 from seqclf.inference.classifier import Classifier
 from seqclf.inference.predict import probabilities
+from seqclf.text.vocabulary import Vocabulary
 
 PIECE = 8192  # rows that are read, sorted by length and predicted together
 FORMATS = (".csv", ".jsonl")
@@ -48,8 +49,8 @@ def write_predictions(
     """
     if output.suffix not in FORMATS:
         raise UserError(f"{output}: predictions are written as {' or '.join(FORMATS)}, not {output.suffix!r}.")
-    fields = model.vocab.fields
-    columns = text_columns(table, fields)
+    fields = model.vocab.columns
+    columns = text_columns(table, model.vocab)
     label_column = table.columns.index(label) if label in table.columns else None
     header = ["row", *(f"text/{name}" if name in OWN_COLUMNS else name for name in fields)]
     header += [] if label_column is None else ["label"]
@@ -69,16 +70,20 @@ def write_predictions(
     return written
 
 
-def text_columns(table: Table, fields: Sequence[str]) -> list[int | None]:
-    """The place of each field among the columns of a table; None for a field that is missing there.
+def text_columns(table: Table, vocab: Vocabulary) -> list[int | None]:
+    """The place of each text column of a model among the columns of a table; None for one that is missing there.
 
     Raises:
-        UserError: for a table that has none of them.
+        UserError: for a table that has none of them, or for pairs none of either side.
     """
-    columns = [table.columns.index(name) if name in table.columns else None for name in fields]
-    if all(column is None for column in columns):
-        wanted = ", ".join(map(repr, fields))
-        raise UserError(f"{table.name} has none of the model's columns ({wanted}). {nearest(fields[0], table.columns)}")
+    columns = [table.columns.index(name) if name in table.columns else None for name in vocab.columns]
+    width = len(vocab.fields)
+    for side in range(vocab.num_inputs):
+        names = vocab.columns[side * width : (side + 1) * width]
+        if all(column is None for column in columns[side * width : (side + 1) * width]):
+            wanted = ", ".join(map(repr, names))
+            hint = nearest(names[0], table.columns)
+            raise UserError(f"{table.name} has none of the model's columns ({wanted}). {hint}")
     return columns
 
 

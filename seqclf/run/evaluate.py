@@ -79,7 +79,7 @@ def _pieces(
     table: Table, vocab: Vocabulary, label: str, unknown: Counter[str]
 ) -> Iterator[tuple[list[list[str]], list[str]]]:
     """Texts and labels, a piece at a time; labels that the model does not know are counted on the way."""
-    columns = text_columns(table, vocab.fields)
+    columns = text_columns(table, vocab)
     gold = table.column(label, "data.label")
     texts: list[list[str]] = []
     labels: list[str] = []

@@ -111,7 +111,7 @@ class RunProgress(ProgressBar):
             return
         assert isinstance(pl_module, SequenceClassifier)
         train = pl_module.metrics_of("train").compute()  # Lightning's own copy comes after the callbacks
-        figures = {f"train/{name}": value for name, value in train.items()} | trainer.callback_metrics
+        figures = trainer.callback_metrics | {f"train/{name}": value for name, value in train.items()}
         shown = [f"{name} {float(figures[name]):.4f}" for name in TOLD if name in figures]
         rate = f"{self.rates[-1]:,.0f} records/s" if self.rates else ""
         self.console.print("  ".join([self._epoch(trainer), *shown, rate]), highlight=False, soft_wrap=True)

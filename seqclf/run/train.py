@@ -28,7 +28,7 @@ from seqclf.data.store import Store, build_store
 from seqclf.errors import UserError, nearest
 from seqclf.inference.model_folder import save
 from seqclf.inference.predict_table import write_predictions
-from seqclf.parts import Parts, is_part, make
+from seqclf.parts import Parts, is_part, make, resolve
 from seqclf.run.baselines import run_baselines
 from seqclf.run.callbacks import StepSeed
 from seqclf.run.checkpoints import best_and_last, read_weights
@@ -64,7 +64,7 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
     check_config(config)
     parts = [*parts, *(import_part(name) for name in config["parts"])]
     with run_settings(int(config["seed"]), config["trainer"]["threads"]):
-        source, store = open_data(config)
+        source, store = open_data(config, parts)
         assert store.train.labels is not None  # a store is not built without them
         counts = np.bincount(store.train.labels, minlength=store.vocabulary.num_labels).tolist()
         model = build_classifier(config, store.vocabulary, parts, counts)
@@ -77,14 +77,17 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
         return _run(config, source, store, model, folder, began)
 
 
-def open_data(config: Mapping[str, Any]) -> tuple[Source, Store]:
+def open_data(config: Mapping[str, Any], parts: Parts = ()) -> tuple[Source, Store]:
     """The source that `data` names, and the store of its numbered records.
 
     Raises:
-        UserError: for data that cannot be read, or that leaves nothing to choose the epoch by.
+        UserError: for data that cannot be read, that is not what the task reads, or that leaves nothing to choose the
+            epoch by.
     """
     node = {name: value for name, value in config["data"].items() if name not in SHARED_DATA_KEYS}
     source: Source = make(node, "data", rooms=RUN_ROOMS)
+    task: type[SequenceClassifier] = resolve(str(config["task"]["_target_"]), "task", parts)
+    task.check_inputs(source.num_inputs)
     with watching() as progress:
         store = build_store(
             source,

@@ -28,18 +28,33 @@ class Vocabulary:
         labels: names of the classes; a name's place is its number.
         fields: names of the text fields of a record, in order.
         join_fields: whether the fields of a record are one sequence, with `[SEP]` between them.
+        columns: the text columns of a table, one per field, and for pairs those of the first record before those of the
+            second; None where they are called as the fields.
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, labels: Sequence[str], fields: Sequence[str], join_fields: bool = False
+        self,
+        tokenizer: Tokenizer,
+        labels: Sequence[str],
+        fields: Sequence[str],
+        join_fields: bool = False,
+        columns: Sequence[str] | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.labels = list(labels)
         self.fields = tuple(fields)
         self.join_fields = join_fields
+        self.columns = self.fields if columns is None else tuple(columns)
         self._label_indices = {label: index for index, label in enumerate(self.labels)}
         if len(self._label_indices) != len(self.labels):
             raise ValueError(f"`labels` must be distinct, but are {self.labels}")
+        if not self.columns or len(self.columns) % len(self.fields):
+            raise ValueError(f"`columns` must be as many as `fields`, or twice as many, but are {self.columns}")
+
+    @property
+    def num_inputs(self) -> int:
+        """How many records one example holds, `I`: 2 for pairs."""
+        return len(self.columns) // len(self.fields)
 
     @property
     def num_labels(self) -> int:
@@ -86,7 +101,7 @@ class Vocabulary:
     def extend_labels(self, new: Iterable[str]) -> Vocabulary:
         """The same vocabulary with more classes: known labels keep their number, new ones are appended in order."""
         labels = list(dict.fromkeys([*self.labels, *new]))
-        return Vocabulary(self.tokenizer, labels, self.fields, self.join_fields)
+        return Vocabulary(self.tokenizer, labels, self.fields, self.join_fields, self.columns)
 
     def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Number the tokens of many texts.
@@ -112,7 +127,9 @@ class Vocabulary:
         (folder / LABELS_FILE).write_text(labels + "\n", encoding="utf-8", errors="backslashreplace")
 
     @classmethod
-    def load(cls, folder: Path | str, fields: Sequence[str], join_fields: bool = False) -> Vocabulary:
+    def load(
+        cls, folder: Path | str, fields: Sequence[str], join_fields: bool = False, columns: Sequence[str] | None = None
+    ) -> Vocabulary:
         """Read what `save` wrote.
 
         Raises:
@@ -130,4 +147,4 @@ class Vocabulary:
             raise UserError(f"{file} is broken: {error}") from error
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise UserError(f"{file} must hold a list of label names.")
-        return cls(tokenizer, labels, fields, join_fields)
+        return cls(tokenizer, labels, fields, join_fields, columns)

@@ -1,0 +1,115 @@
+"""Every task from files to predictions, and what is said when the data are not what it reads."""
+
+import csv
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from seqclf import SequenceClassifier, SequencePairClassifier
+from seqclf.errors import UserError
+from seqclf.run.compose import compose
+from seqclf.run.evaluate import evaluate
+from seqclf.run.predict import predict
+from seqclf.run.results import RunResult
+from seqclf.run.train import train
+
+QUICK = ("trainer.progress_bar=false", "data.batch_size=16", "embedder.buckets=200")
+WORDS = [f"word{number}" for number in range(12)]
+PAIR = ("data.left=[left_name,left_place]", "data.right=[right_name,right_place]")
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*overrides: str) -> RunResult:
+    return train(compose("data=files", *QUICK, *overrides))
+
+
+def write_pairs(path: Path, rows: int, seed: int) -> Path:
+    """Two names and two places; the pair is the same where both names are."""
+    generator = random.Random(seed)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["left_name", "left_place", "right_name", "right_place", "extra", "label"])
+        for _ in range(rows):
+            left = generator.choice(WORDS)
+            right = left if generator.random() < 0.5 else generator.choice([word for word in WORDS if word != left])
+            places = [generator.choice(["", "here", "there"]) for _ in range(2)]
+            writer.writerow([left, places[0], right, places[1], "x", "same" if left == right else "other"])
+    return path
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def check_saved(result: RunResult, test_file: Path, folder: Path) -> SequenceClassifier:
+    """A saved model gives the run's own figures and predictions again."""
+    figures = evaluate(str(result.model_dir), {"_target_": "seqclf.data.files.Files", "test": str(test_file)})
+    for name, value in figures.items():
+        assert value == pytest.approx(result.metrics[name], abs=1e-6), name
+    assert {name for name in result.metrics if name.startswith("test/")} == set(figures)
+    predict(str(result.model_dir), str(test_file), str(folder / "again.csv"))
+    assert (folder / "again.csv").read_text() == (result.run_dir / "predictions.csv").read_text()
+    return SequenceClassifier.from_pretrained(result.model_dir)
+
+
+@pytest.mark.parametrize("multifield", ["concat", "none"])
+def test_pairs_from_files_to_predictions(tmp_path: Path, multifield: str) -> None:
+    train_file, test_file = write_pairs(tmp_path / "train.csv", 400, 1), write_pairs(tmp_path / "test.csv", 53, 2)
+    result = run(
+        f"data.train={train_file}",
+        f"data.test={test_file}",
+        "task=pair",
+        *PAIR,
+        f"multifield={multifield}",
+        "trainer.max_epochs=8",
+    )
+    metrics = json.loads((result.run_dir / "metrics.json").read_text())
+    assert metrics["train/records"] == 360
+    assert metrics["test/records"] == 53
+    assert metrics["test/f1/same"] > 0.9  # which no linear model of the words can
+    assert metrics["monitor"] == "validation/f1_macro"
+    assert "baseline/linear/f1_macro" in metrics
+    rows, gold = rows_of(result.run_dir / "predictions.csv"), rows_of(test_file)
+    columns = ["left_name", "left_place", "right_name", "right_place", "label"]
+    assert list(rows[0])[:6] == ["row", *columns]
+    assert [[row[name] for name in columns] for row in rows] == [[row[name] for name in columns] for row in gold]
+    model = check_saved(result, test_file, tmp_path)
+    assert isinstance(model, SequencePairClassifier)
+    assert model.vocab.fields == ("name", "place")
+    assert model.combine == "full"
+    found = model.predict([{name: row[name] for name in columns[:4]} for row in gold])
+    assert [prediction.label for prediction in found] == [row["prediction"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("task=pair",), r"data\.left=\[\.\.\.\] data\.right"),
+        (("task=pair", PAIR[0]), r"data\.right is missing"),
+        (PAIR, "task=pair"),
+        (("task=pair", *PAIR, "data.text=[extra]"), r"data\.text is typed beside"),
+        (("task=pair", PAIR[0], "data.right=[right_name]"), r"data\.left has 2 columns and data\.right 1"),
+        (("task=pair", *PAIR, "task.combine=fulll"), "concat, full or symmetric"),
+    ],
+)
+def test_pairs_that_make_no_sense_are_refused(tmp_path: Path, overrides: tuple[str, ...], message: str) -> None:
+    write_pairs(tmp_path / "train.csv", 40, 1)
+    with pytest.raises(UserError, match=message):
+        run("data.train=train.csv", *overrides)
+
+
+def test_a_file_without_one_side_cannot_be_predicted(tmp_path: Path) -> None:
+    train_file = write_pairs(tmp_path / "train.csv", 60, 1)
+    result = run(f"data.train={train_file}", "task=pair", *PAIR, "baselines=false", "trainer=debug")
+    (tmp_path / "half.csv").write_text("left_name,left_place\na,b\n")
+    with pytest.raises(UserError, match=r"none of the model's columns \('right_name', 'right_place'\)"):
+        predict(str(result.model_dir), "half.csv", "out.csv")
+    (tmp_path / "some.csv").write_text("left_name,right_name\na,b\n")
+    assert predict(str(result.model_dir), "some.csv", "out.csv") == 1
