@@ -10,8 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, CosineAnnealingWarmRestarts, PolynomialLR
 
-from seqclf.classifiers.schedulers import Constant, Cosine, Linear, Plateau
+from seqclf.classifiers.schedulers import (
+    Constant,
+    Cosine,
+    CosineRestarts,
+    Linear,
+    Noam,
+    Polynomial,
+    SlantedTriangular,
+)
 from seqclf.errors import UserError
 
 RATE = 0.2
@@ -33,6 +42,11 @@ def rates(make: Callable[..., Any], steps: int, told: int | None = None) -> list
     return [*seen, optimizer.param_groups[0]["lr"] / RATE]
 
 
+def torchs(make: Callable[..., Any], steps: int, **settings: Any) -> list[float]:
+    """The same of a schedule of torch."""
+    return rates(lambda optimizer, *_: {"scheduler": make(optimizer, **settings)}, steps)
+
+
 def test_linear_falls_in_a_straight_line_to_nothing() -> None:
     assert rates(Linear(), 4) == pytest.approx([1, 0.75, 0.5, 0.25, 0])
 
@@ -47,11 +61,62 @@ def test_cosine_is_half_a_cosine() -> None:
     assert rates(Cosine(final=0.1), 8)[-1] == pytest.approx(0.1)
 
 
+def test_cosine_is_torchs() -> None:
+    assert rates(Cosine(final=0.1), 8) == pytest.approx(torchs(CosineAnnealingLR, 8, T_max=8, eta_min=0.1 * RATE))
+
+
+@pytest.mark.parametrize(("growth", "cycles", "steps"), [(1, 3, 12), (2, 3, 28), (3, 2, 20)])
+def test_cosine_with_restarts_is_torchs(growth: int, cycles: int, steps: int) -> None:
+    first = steps // sum(growth**cycle for cycle in range(cycles))
+    seen = rates(CosineRestarts(cycles=cycles, growth=growth, final=0.1), steps)
+    expected = torchs(CosineAnnealingWarmRestarts, steps, T_0=first, T_mult=growth, eta_min=0.1 * RATE)
+    assert seen[:-1] == pytest.approx(expected[:-1])  # torch would start once more where the training ends
+    assert seen[-1] == pytest.approx(0.1)
+
+
+def test_cycles_follow_the_warmup_and_need_not_divide_the_steps() -> None:
+    """The formula of `transformers.get_cosine_with_hard_restarts_schedule_with_warmup`."""
+    progress = [step / 17 for step in range(17)]
+    expected = [0.5 * (1 + math.cos(math.pi * ((3 * share) % 1))) for share in progress]
+    assert rates(CosineRestarts(warmup=3, cycles=3), 20)[3:-1] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_polynomial_is_torchs(power: float) -> None:
+    assert rates(Polynomial(power=power), 9) == pytest.approx(torchs(PolynomialLR, 9, total_iters=9, power=power))
+    assert rates(Polynomial(power=power, final=0.2), 9)[-1] == pytest.approx(0.2)
+
+
+def test_noam_is_the_papers_scaled_to_the_rate() -> None:
+    """`size^-0.5 * min(step^-0.5, step * warmup^-1.5)`, steps counted from 1, the highest at `warmup`."""
+    peak, size = 4, 512
+    paper = [size**-0.5 * min(step**-0.5, step * peak**-1.5) for step in range(1, 22)]
+    assert rates(Noam(warmup=peak - 1), 20) == pytest.approx([rate / max(paper) for rate in paper])
+    assert rates(Noam(warmup=3), 20) == rates(Noam(warmup=3), 20, told=100)
+    assert rates(Noam(warmup=0.15), 20) == rates(Noam(warmup=3), 20)
+
+
+@pytest.mark.parametrize(("cut_frac", "ratio", "steps"), [(0.1, 32, 40), (0.25, 8, 20)])
+def test_slanted_triangular_is_the_papers(cut_frac: float, ratio: float, steps: int) -> None:
+    cut = math.floor(steps * cut_frac)
+    expected = []
+    for step in range(steps + 1):
+        share = step / cut if step < cut else 1 - (step - cut) / (cut * (1 / cut_frac - 1))
+        expected.append((1 + share * (ratio - 1)) / ratio)
+    assert rates(SlantedTriangular(cut_frac, ratio), steps) == pytest.approx(expected)
+
+
+def test_slanted_triangular_without_a_rise_begins_at_the_full_rate() -> None:
+    assert rates(SlantedTriangular(0.0, 2), 2) == pytest.approx([1, 0.75, 0.5])
+    assert rates(SlantedTriangular(0.1, 2), 2)[0] == 1  # a tenth of two steps is none
+    assert rates(SlantedTriangular(0.1, 2), 5, told=2)[-1] == 0.5
+
+
 def test_constant_stays() -> None:
     assert rates(Constant(), 5) == [1.0] * 6
 
 
-@pytest.mark.parametrize("make", [Constant, Linear, Cosine])
+@pytest.mark.parametrize("make", [Constant, Linear, Cosine, CosineRestarts, Polynomial, Noam])
 def test_warmup_is_a_share_of_the_steps_or_a_number_of_them(make: Callable[..., Any]) -> None:
     assert rates(make(warmup=0.25), 12)[:4] == pytest.approx([0.25, 0.5, 0.75, 1.0])
     assert rates(make(warmup=0.25), 12) == rates(make(warmup=3), 12)
@@ -59,7 +124,7 @@ def test_warmup_is_a_share_of_the_steps_or_a_number_of_them(make: Callable[..., 
 
 
 @given(
-    make=st.sampled_from([Constant, Linear, Cosine]),
+    make=st.sampled_from([Constant, Linear, Cosine, CosineRestarts, Polynomial, Noam]),
     warmup=st.floats(0, 1, exclude_max=True) | st.integers(1, 30),
     steps=st.integers(1, 20),
     more=st.integers(0, 5),
@@ -83,33 +148,19 @@ def test_every_group_keeps_its_own_rate_in_proportion() -> None:
 
 
 def test_it_is_set_after_every_step_and_watches_nothing() -> None:
-    for make in (Constant(), Linear(), Cosine()):
+    for make in (Constant(), Linear(), Cosine(), CosineRestarts(), Polynomial(), Noam(), SlantedTriangular()):
         configuration = make(optimizer_of(), 5, "validation/accuracy", "max")
         assert configuration["interval"] == "step"
         assert "monitor" not in configuration
 
 
-@pytest.mark.parametrize(("mode", "figures"), [("max", [0.5, 0.4, 0.4, 0.4]), ("min", [0.5, 0.6, 0.6, 0.6])])
-def test_plateau_lowers_the_rate_after_its_patience(mode: str, figures: list[float]) -> None:
-    optimizer = optimizer_of()
-    configuration = Plateau(factor=0.1, patience=2)(optimizer, 100, "validation/accuracy", mode)
-    assert configuration["interval"] == "epoch"
-    assert configuration["monitor"] == "validation/accuracy"
-    seen = []
-    for figure in figures:
-        optimizer.step()
-        configuration["scheduler"].step(figure)
-        seen.append(optimizer.param_groups[0]["lr"] / RATE)
-    assert seen == pytest.approx([1, 1, 1, 0.1])
-
-
-@pytest.mark.parametrize("make", [Constant(2), Linear(2), Cosine(2), Plateau()])
+@pytest.mark.parametrize("make", [Constant(2), Linear(2), CosineRestarts(2), Noam(2), SlantedTriangular()])
 def test_the_state_is_plain_and_loads_weights_only(make: Callable[..., Any]) -> None:
     optimizer = optimizer_of()
     scheduler = make(optimizer, 10, "validation/loss", "min")["scheduler"]
-    for step in range(3):
+    for _ in range(3):
         optimizer.step()
-        scheduler.step(*([float(step)] if isinstance(make, Plateau) else []))
+        scheduler.step()
     file = io.BytesIO()
     torch.save(scheduler.state_dict(), file)
     file.seek(0)
@@ -146,9 +197,14 @@ def test_a_training_without_an_end_is_refused() -> None:
         (Linear, {"final": 1.0}),
         (Cosine, {"final": -0.1}),
         (Constant, {"warmup": -0.1}),
-        (Plateau, {"factor": 1.0}),
-        (Plateau, {"factor": 0.0}),
-        (Plateau, {"patience": -1}),
+        (CosineRestarts, {"cycles": 0}),
+        (CosineRestarts, {"growth": 0.5}),
+        (CosineRestarts, {"final": 1.0}),
+        (Polynomial, {"power": 0.0}),
+        (Polynomial, {"final": 1.0}),
+        (Noam, {"warmup": -1}),
+        (SlantedTriangular, {"cut_frac": 1.0}),
+        (SlantedTriangular, {"ratio": 0.5}),
     ],
 )
 def test_a_setting_out_of_bounds_is_refused(make: Callable[..., Any], settings: Any) -> None:

@@ -1,0 +1,33 @@
+"""What is typed to train differently reaches the training."""
+
+from pathlib import Path
+
+import pytest
+
+from seqclf.run.compose import compose
+from seqclf.run.conf_path import conf_path
+from seqclf.run.results import RunResult
+from seqclf.run.train import train
+
+SMALL = (
+    "data=synthetic",
+    "data.records=100",
+    "trainer=debug",
+    "trainer.progress_bar=false",
+    "baselines=false",
+    "embedder.buckets=100",
+)
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*overrides: str) -> RunResult:
+    return train(compose(*SMALL, *overrides))
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted((conf_path() / "scheduler").glob("*.yaml"))])
+def test_every_scheduler_trains(name: str) -> None:
+    assert run(f"scheduler={name}").metrics["steps"] == 2
