@@ -63,7 +63,7 @@ class RecordEncoder(nn.Module):
     def compile_kernels(self) -> None:
         """Compile the dense kernels of the encoders, in place: parameters keep their names, shells stay Python."""
         for module in self.modules():
-            if isinstance(module, DenseSeq2VecEncoder | DenseSeq2SeqEncoder):
+            if isinstance(module, DenseSeq2VecEncoder | DenseSeq2SeqEncoder) and module.compiles:
                 module.dense = torch.compile(module.dense, dynamic=True)  # type: ignore[method-assign]
 
     def _join_fields(self, fields: Ragged) -> Tensor:

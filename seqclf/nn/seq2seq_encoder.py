@@ -30,10 +30,13 @@ class DenseSeq2SeqEncoder(Seq2SeqEncoder):
     Attributes:
         chunk_overhead: what one more chunk costs, measured against a cell of the rectangle.
         shortest: rows are padded to at least this length.
+        compiles: whether compiling the kernel helps; not where it goes along a row step by step, for each length would
+            be compiled anew.
     """
 
     chunk_overhead: Overhead = Overhead(cells=300)
     shortest: int = 1
+    compiles: bool = True
 
     @abstractmethod
     def dense(self, x: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
