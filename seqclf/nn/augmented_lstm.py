@@ -36,7 +36,7 @@ class AugmentedLstm(nn.Module):
         self.input = nn.Linear(input_dim, (6 if highway else 4) * hidden_size, bias=False)
         self.state = nn.Linear(hidden_size, self.gates * hidden_size)
         for linear in (self.input, self.state):
-            for block in linear.weight.data.split(hidden_size):
+            for block in linear.weight.data.view(-1, hidden_size, linear.in_features):
                 nn.init.orthogonal_(block)
         nn.init.zeros_(self.state.bias)
         nn.init.ones_(self.state.bias[hidden_size : 2 * hidden_size])
