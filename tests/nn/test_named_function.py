@@ -10,7 +10,11 @@ def scaled(number: float, factor: float = 2.0) -> float:
     return number * factor
 
 
-FUNCTIONS = {"scaled": scaled, "negated": lambda number: -number}
+def divided(number: float, divisor: float) -> float:
+    return number / divisor
+
+
+FUNCTIONS = {"scaled": scaled, "divided": divided, "negated": lambda number: -number}
 
 
 def test_a_name_is_a_function_with_its_defaults() -> None:
@@ -33,6 +37,7 @@ def test_the_mapping_is_left_as_it_is() -> None:
         ("scald", r"`key` cannot be 'scald'\. Did you mean 'scaled'\?"),
         ({"name": "scaled", "facter": 5}, r"`key`: scaled has no option 'facter'\. Did you mean 'factor'\?"),
         ({"name": "scaled", "number": 5}, r"no option 'number'"),
+        ("divided", r"`key`: divided needs 'divisor': \{name: divided, divisor: \.\.\.\}"),
         ({"factor": 5}, r"`key` must be a name or a mapping with a `name`, but is \{'factor': 5\}"),
         (0.1, r"`key` must be a name or a mapping with a `name`, but is 0\.1"),
     ],
@@ -40,3 +45,7 @@ def test_the_mapping_is_left_as_it_is() -> None:
 def test_what_is_no_function_or_option_is_refused(spec: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_function(spec, FUNCTIONS, "key")
+
+
+def test_an_option_that_the_caller_adds_need_not_be_given() -> None:
+    assert read_function("divided", FUNCTIONS, "key", added=("divisor",))(6, divisor=3) == 2

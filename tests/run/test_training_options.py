@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.run.compose import compose
 from seqclf.run.conf_path import conf_path
 from seqclf.run.results import RunResult
@@ -31,3 +33,12 @@ def run(*overrides: str) -> RunResult:
 @pytest.mark.parametrize("name", [path.stem for path in sorted((conf_path() / "scheduler").glob("*.yaml"))])
 def test_every_scheduler_trains(name: str) -> None:
     assert run(f"scheduler={name}").metrics["steps"] == 2
+
+
+def test_a_model_can_start_from_the_parameters_of_another() -> None:
+    first = run()
+    spec = f"{{^projection: {{name: pretrained, folder: {first.model_dir}}}}}"
+    second = run(f"initializer.patterns={spec}", "optimizer=sgd", "optimizer.lr=0", "seed=2")
+    weights = SequenceClassifier.from_pretrained(second.model_dir).state_dict()
+    expected = SequenceClassifier.from_pretrained(first.model_dir).state_dict()
+    assert torch.equal(weights["projection.weight"], expected["projection.weight"])
