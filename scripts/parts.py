@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from seqclf.run.conf_path import conf_path, read_yaml
+from seqclf.run.conf_path import conf_path, read_choice, read_yaml
 from seqclf.run.signature import docstring_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "parts.md"
@@ -21,7 +21,7 @@ GROUP=CHOICE`, an option as `GROUP.OPTION=VALUE`; `${...}` is set by the recipe 
 `???` has to be typed. `python train.py --help GROUP=CHOICE` says what each option means.
 """
 COLUMNS = ("choice", "what it is", "paper", "class", "options", "yaml")
-HYDRAS_KEYS = ("_target_", "_partial_", "defaults")
+HYDRAS_KEYS = ("_target_", "_partial_")
 LINK = re.compile(r"https?://[^\s,;)\]]+[^\s,;)\].:]")
 Node = dict[str, Any]
 
@@ -85,17 +85,16 @@ def links(group: str, choice: str) -> list[str]:
 
 
 def node(group: str, choice: str) -> Node:
-    """A yaml with those that its defaults list puts in its place; one that it holds below a key is named there."""
-    own = read_yaml(conf_path() / group / f"{choice}.yaml")
-    merged: Node = {}
-    for item in own.get("defaults", []):
-        entry, other = next(iter(item.items())) if isinstance(item, Mapping) else ("", str(item))
-        package = str(entry if entry else other).partition("@")[2]
+    """What a choice brings, and by name the other choices that it holds."""
+    brought = read_choice(group, choice)
+    for item in read_yaml(conf_path() / group / f"{choice}.yaml").get("defaults", []):
+        entry, other = next(iter(item.items())) if isinstance(item, Mapping) else (str(item), "")
+        place, _, package = entry.partition("@")
         if package == "_here_":
-            merged |= node(str(entry).partition("@")[0].strip("/"), str(other))
+            brought = node(place.strip("/"), other) | brought
         elif package:
-            merged[package] = "..."
-    return merged | own
+            brought.setdefault(package, "...")
+    return brought
 
 
 def comment(file: Path) -> str:

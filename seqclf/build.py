@@ -109,6 +109,18 @@ def build_saved(folder: Path | str, parts: Parts = ()) -> Any:
         UserError: for a folder that is incomplete, changed, or names anything but parts of a model; nothing was built
             or imported then.
     """
+    vocab, config = read_saved(folder, parts)
+    model = build_classifier(config, vocab, parts)
+    load_weights(model, folder)
+    return model
+
+
+def read_saved(folder: Path | str, parts: Parts = ()) -> tuple[Vocabulary, dict[str, Any]]:
+    """The vocabulary and the configuration of a model folder, checked.
+
+    Raises:
+        UserError: as `build_saved`.
+    """
     vocab, config = load_vocabulary(folder)
     for key in config:
         if key not in ARCHITECTURE:
@@ -119,9 +131,7 @@ def build_saved(folder: Path | str, parts: Parts = ()) -> Any:
         if not _may_be_a_part(config, key):
             raise UserError(f"{folder}: config.yaml names {target!r} at 'model.{key}', where no part can stand.")
         resolve(target, f"model.{key}", parts)
-    model = build_classifier(config, vocab, parts)
-    load_weights(model, folder)
-    return model
+    return vocab, config
 
 
 def _may_be_a_part(config: Mapping[str, Any], key: str) -> bool:

@@ -60,6 +60,7 @@ def build_store(
     validation_size: float = 0.1,
     split_seed: int = 13,
     join_fields: bool = False,
+    start: Vocabulary | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Store:
@@ -72,6 +73,8 @@ def build_store(
             a share of its records, else how many there shall be.
         split_seed: which records that part takes.
         join_fields: whether the fields of a record become one sequence, with `[SEP]` between them.
+        start: the vocabulary of a trained model; its words, labels and fields keep their numbers, new words and labels
+            come behind, and text is cut as it says. None to fit one.
         cache: the folder for stores; None for the user's own.
         progress: called as `progress(what, rows)` while the store is made.
 
@@ -83,7 +86,13 @@ def build_store(
     """
     cache = cache_folder() if cache is None else Path(cache)
     tables = source.tables()
-    settings = Settings(tables, tokenization, validation_size, split_seed, join_fields and len(tables.fields) > 1)
+    if start is not None and start.fields != tables.fields:
+        raise UserError(
+            f"The model to start from reads the fields {', '.join(start.fields)}, in this order, but the data has "
+            f"{', '.join(tables.fields)}. Name the columns of these fields (data.text, or data.left and data.right)."
+        )
+    join_fields = join_fields and len(tables.fields) > 1
+    settings = Settings(tables, tokenization, validation_size, split_seed, join_fields, start)
     stamps = settings.stamps()
     folder = cache / f"store-{_key(settings, cache)}"
 
@@ -113,6 +122,8 @@ def _key(settings: Settings, cache: Path) -> str:
         "validation": None if tables.validation is not None else [float(settings.validation_size), settings.split_seed],
         "join_fields": settings.join_fields,
     }
+    if settings.start is not None:
+        said["start"] = [settings.start.tokenizer.to_str(), settings.start.labels]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -21,6 +21,7 @@ from seqclf.data.store_part import Part
 from seqclf.data.store_report import report_on
 from seqclf.data.table import Table
 from seqclf.errors import UserError
+from seqclf.text.growth import grow
 from seqclf.text.tokenization import Tokenization
 from seqclf.text.vocabulary import Vocabulary
 
@@ -36,6 +37,7 @@ class Settings:
     validation_size: float
     split_seed: int
     join_fields: bool
+    start: Vocabulary | None = None
 
     def named_tables(self) -> dict[str, Table]:
         """The tables that there are, by split."""
@@ -118,7 +120,8 @@ def _scan_all(settings: Settings, progress: Progress) -> dict[str, Scan]:
     for split, table in settings.named_tables().items():
         there = label if label in table.columns else None
         scans[split] = scan(table, tables.text, there, required=split != "test", progress=progress)
-    if len(scans["train"].names) < 2:
+    known = () if settings.start is None else settings.start.labels
+    if len({*scans["train"].names, *known}) < 2:
         raise UserError(
             f"{tables.train.name}: every record has the label {scans['train'].names[0]!r} in column {label!r}. A "
             "classifier needs at least two classes."
@@ -134,14 +137,19 @@ def _cut(settings: Settings, train: Scan) -> npt.NDArray[np.bool_]:
 
 def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progress: Progress) -> Vocabulary:
     """Words and labels of the chosen training records `(R,)`; the order of the rows is of no account."""
-    tokenizer = settings.tokenization.train(
+    texts = (
         text
         for number, values in enumerate(settings.records("train", "counting the words of", progress))
         if chosen[number]
         for text in values
     )
-    tables = settings.tables
-    return Vocabulary(tokenizer, sorted(train.names), tables.fields, settings.join_fields, tables.text)
+    cutting, start, tables = settings.tokenization, settings.start, settings.tables
+    if start is not None:
+        tokenizer = grow(start.tokenizer, texts, cutting.min_count, cutting.max_size)
+        labels = [*start.labels, *sorted(set(train.names) - set(start.labels))]
+    else:
+        tokenizer, labels = cutting.train(texts), sorted(train.names)
+    return Vocabulary(tokenizer, labels, tables.fields, settings.join_fields, tables.text)
 
 
 def _number(

@@ -79,8 +79,14 @@ def load_vocabulary(folder: Path | str) -> tuple[Vocabulary, dict[str, Any]]:
     return vocab, config["model"]
 
 
-def load_weights(model: Classifier, folder: Path | str) -> None:
+def load_weights(model: Classifier, folder: Path | str, grown: bool = False) -> None:
     """Read the weights of a checked folder into the model that its configuration describes.
+
+    Args:
+        model: takes the weights.
+        folder: a folder that `load_vocabulary` has checked.
+        grown: whether the model may know more words and labels, behind those of the folder: a table with more rows
+            keeps its own rows for them.
 
     Raises:
         UserError: for weights that do not fit the configuration and the vocabulary, or that are not finite.
@@ -95,7 +101,10 @@ def load_weights(model: Classifier, folder: Path | str) -> None:
         what = "lacks" if name in expected else "has an unknown"
         raise UserError(f"{file} {what} tensor {name!r}. {nearest(name, expected)}")
     for name, tensor in weights.items():
-        if tensor.shape != expected[name].shape:
+        there = expected[name]
+        if grown and tensor.shape[1:] == there.shape[1:] and tensor.dim() > 0 and len(tensor) < len(there):
+            weights[name] = torch.cat([tensor, there[len(tensor) :].to(tensor)])
+        elif tensor.shape != there.shape:
             raise UserError(
                 f"{file}: {name} is {tuple(tensor.shape)}, but the labels, vocabulary and configuration beside it ask "
                 f"for {tuple(expected[name].shape)}."

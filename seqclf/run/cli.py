@@ -63,8 +63,10 @@ def predict_main() -> None:
 def _run_hydra(arguments: Sequence[str]) -> None:
     import hydra
 
+    from seqclf.run.compose import with_model_choices
     from seqclf.run.composition_error import COMPOSITION_ERRORS, explain_composition_error
 
+    sys.argv[1:] = arguments = with_model_choices(arguments)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra lets its errors out, and they are explained here
     main = hydra.main(config_path=str(conf_path()), config_name="config", version_base="1.3")
     try:
@@ -78,11 +80,13 @@ def _job(config: DictConfig) -> float:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from seqclf.run.compose import plain
+    from seqclf.run.compose import plain, started
     from seqclf.run.schema import check_config
 
     try:
         check_config(plain(config))  # a wrong key or value is said before torch is imported
+        config = started(config, HydraConfig.get().overrides.task)
+        _keep(config, Path(HydraConfig.get().runtime.output_dir))
         from seqclf.run.train import train
 
         return train(config).score
@@ -97,6 +101,14 @@ def _job(config: DictConfig) -> float:
         (folder / "error.txt").write_text(text + "\n", encoding="utf-8")
         print(f"#{hydra.job.num} failed: {text}", file=sys.stderr)
         raise JobFailed(_exit_code(error)) from error
+
+
+def _keep(config: DictConfig, folder: Path) -> None:
+    """Hydra wrote down what it composed; a run that starts from a model has the architecture of that model."""
+    from omegaconf import OmegaConf
+
+    if config.init_from is not None:
+        OmegaConf.save(config, folder / ".hydra" / "config.yaml")
 
 
 def _remove_unused(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra import compose as hydra_compose
@@ -26,10 +26,41 @@ def compose(*overrides: str) -> DictConfig:
     """
     GlobalHydra.instance().clear()
     try:
+        typed = with_model_choices(overrides)
         with initialize_config_dir(config_dir=str(conf_path()), version_base="1.3"):
-            return hydra_compose(config_name="config", overrides=list(overrides))
+            return started(hydra_compose(config_name="config", overrides=typed), typed)
     except COMPOSITION_ERRORS as error:
         raise explain_composition_error(error, overrides) from error
+
+
+def with_model_choices(overrides: Sequence[str]) -> list[str]:
+    """The overrides and, where one of them is `init_from`, those that choose the parts of that model.
+
+    Raises:
+        UserError: for a folder that is no model folder.
+    """
+    if not any(override.startswith("init_from=") for override in overrides):
+        return list(overrides)
+    from seqclf.run.init_from import with_choices  # torch and all models
+
+    return with_choices(overrides)
+
+
+def started(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """The configuration with the architecture of the model that `init_from` names, if it names one.
+
+    Args:
+        config: as Hydra composed it; Hydra is still initialised.
+        overrides: what it was composed from.
+
+    Raises:
+        UserError: for a folder that is no model folder.
+    """
+    if config.get("init_from") is None:
+        return config
+    from seqclf.run.init_from import with_architecture
+
+    return with_architecture(config, overrides)
 
 
 def plain(cfg: DictConfig | Mapping[str, Any]) -> dict[str, Any]:

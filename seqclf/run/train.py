@@ -34,11 +34,13 @@ from seqclf.run.callbacks import StepSeed
 from seqclf.run.checkpoints import best_and_last, read_weights
 from seqclf.run.compose import plain
 from seqclf.run.history import History
+from seqclf.run.init_from import Start
 from seqclf.run.process import run_settings
 from seqclf.run.progress import RunProgress, watching
 from seqclf.run.report import write_report
 from seqclf.run.results import RunResult, git_commit, show, versions, write_metrics
 from seqclf.run.schema import check_config
+from seqclf.text.vocabulary import Vocabulary
 
 log = logging.getLogger("seqclf")
 
@@ -63,11 +65,18 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
     config = plain(cfg)
     check_config(config)
     parts = [*parts, *(import_part(name) for name in config["parts"])]
+    start = None if config["init_from"] is None else Start(config["init_from"], parts)
+    if start is not None:
+        start.check(config)
     with run_settings(int(config["seed"]), config["trainer"]["threads"]):
-        source, store = open_data(config, parts)
+        source, store = open_data(config, parts, None if start is None else start.vocab)
         assert store.train.labels is not None  # a store is not built without them
         counts = np.bincount(store.train.labels, minlength=store.vocabulary.num_labels).tolist()
+        if start is not None:
+            config = start.weigh(config, store.vocabulary)
         model = build_classifier(config, store.vocabulary, parts, counts)
+        if start is not None:
+            start.hand_over(model)
         check_monitor(model)
         if config["compile"]:
             model.compile_kernels()
@@ -77,8 +86,8 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
         return _run(config, source, store, model, folder, began)
 
 
-def open_data(config: Mapping[str, Any], parts: Parts = ()) -> tuple[Source, Store]:
-    """The source that `data` names, and the store of its numbered records.
+def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | None = None) -> tuple[Source, Store]:
+    """The source that `data` names, and the store of its numbered records; `start` is a vocabulary to be grown.
 
     Raises:
         UserError: for data that cannot be read, that is not what the task reads, or that leaves nothing to choose the
@@ -95,6 +104,7 @@ def open_data(config: Mapping[str, Any], parts: Parts = ()) -> tuple[Source, Sto
             validation_size=config["data"]["validation_size"],
             split_seed=config["data"]["split_seed"],
             join_fields=not is_part(config["multifield"]),
+            start=start,
             progress=progress,
         )
     if store.validation is None or len(store.validation) == 0:
