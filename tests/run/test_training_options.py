@@ -37,7 +37,7 @@ def test_every_scheduler_trains(name: str) -> None:
 
 def test_a_model_can_start_from_the_parameters_of_another() -> None:
     first = run()
-    spec = f"{{^projection: {{name: pretrained, folder: {first.model_dir}}}}}"
+    spec = f"{{projection: {{name: pretrained, folder: {first.model_dir}}}}}"
     second = run(f"initializer.patterns={spec}", "optimizer=sgd", "optimizer.lr=0", "seed=2")
     weights = SequenceClassifier.from_pretrained(second.model_dir).state_dict()
     expected = SequenceClassifier.from_pretrained(first.model_dir).state_dict()
