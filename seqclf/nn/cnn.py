@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from seqclf.chunks import Overhead
+from seqclf.errors import UserError
 from seqclf.nn.arguments import choose, positive, positive_each
 from seqclf.nn.pooling import below_all
 from seqclf.nn.seq2vec_encoder import DenseSeq2VecEncoder
@@ -23,11 +24,11 @@ class CnnEncoder(DenseSeq2VecEncoder):
 
     Args:
         input_dim: width of the vectors in.
-        num_filters: how many filters of each width.
+        num_filters: how many filters of each width; one number for all widths, or a list.
         ngram_filter_sizes: the widths, in tokens.
         conv_layer_activation: what the answers go through.
         output_dim: width of a linear layer at the end; None for no such layer, and a width out of
-            `num_filters * len(ngram_filter_sizes)`.
+            `num_filters` of all widths together.
 
     Raises:
         UserError: for an argument out of its range.
@@ -38,20 +39,28 @@ class CnnEncoder(DenseSeq2VecEncoder):
     def __init__(
         self,
         input_dim: int,
-        num_filters: int = 100,
+        num_filters: int | Sequence[int] = 100,
         ngram_filter_sizes: Sequence[int] = (3, 4, 5),
         conv_layer_activation: Literal["relu", "tanh"] = "relu",
         output_dim: int | None = None,
     ) -> None:
         super().__init__()
-        positive(num_filters=num_filters)
         positive_each(ngram_filter_sizes=ngram_filter_sizes)
+        counts = [num_filters] * len(ngram_filter_sizes) if isinstance(num_filters, int) else list(num_filters)
+        positive_each(num_filters=counts)
+        if len(counts) != len(ngram_filter_sizes):
+            raise UserError(
+                f"`num_filters` must be one number, or one for each of the {len(ngram_filter_sizes)} "
+                f"`ngram_filter_sizes`, but is {counts}."
+            )
         self.activation = choose("conv_layer_activation", conv_layer_activation, ACTIVATIONS)
         # Rows as images of height 1: torch convolves those as they lie in memory, and does it a third faster.
-        self.convolutions = nn.ModuleList(nn.Conv2d(input_dim, num_filters, (1, width)) for width in ngram_filter_sizes)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(input_dim, count, (1, width)) for count, width in zip(counts, ngram_filter_sizes, strict=True)
+        )
         self.shortest = max(ngram_filter_sizes)
         self.input_dim = input_dim
-        self.output_dim = num_filters * len(ngram_filter_sizes)
+        self.output_dim = sum(counts)
         self.projection: nn.Module = nn.Identity()
         if output_dim is not None:
             positive(output_dim=output_dim)

@@ -28,6 +28,12 @@ def test_it_equals_torchs_conv1d_over_each_row_alone(activation: str, output_dim
     torch.testing.assert_close(encoder(sequences), torch.stack(expected), rtol=0, atol=1e-12)
 
 
+def test_each_width_may_have_a_number_of_filters_of_its_own() -> None:
+    encoder = CnnEncoder(4, [2, 3, 4], SIZES)
+    assert [convolution.out_channels for convolution in encoder.convolutions] == [2, 3, 4]
+    assert encoder(Ragged(torch.randn(3, 4), Rows.from_lengths([2, 1]))).shape == (2, encoder.output_dim) == (2, 9)
+
+
 def test_negative_answers_are_not_beaten_by_those_of_padding() -> None:
     encoder = CnnEncoder(1, 1, (1,), "tanh").double()
     encoder.convolutions[0].weight.data.fill_(1)
@@ -39,7 +45,7 @@ def test_negative_answers_are_not_beaten_by_those_of_padding() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"num_filters": 0}, {"ngram_filter_sizes": []}, {"ngram_filter_sizes": [0]}, {"output_dim": 0},
-     {"conv_layer_activation": "gelu"}],
+     {"conv_layer_activation": "gelu"}, {"num_filters": [3, 4]}, {"num_filters": [3, 0, 4]}],
 )  # fmt: skip
 def test_arguments_out_of_range_are_refused_by_name(wrong: dict[str, int]) -> None:
     with pytest.raises(UserError, match=f"`{next(iter(wrong))}`"):
