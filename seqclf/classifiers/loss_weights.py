@@ -1,4 +1,4 @@
-"""Weights of the labels in the loss, by name: read, checked, balanced."""
+"""Weights of the labels in the loss, by name: read, checked, or made from how often each label occurs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ from typing import Any
 from seqclf.errors import UserError, nearest
 
 KEY = "loss.weights"
+COUNTED = ("balanced", "effective")  # made from how many training records each class has
 
 
 def named_weights(
-    weights: Mapping[Any, Any] | str | None, labels: Sequence[str], counts: Sequence[int] | None = None
+    weights: Mapping[Any, Any] | str | None,
+    labels: Sequence[str],
+    counts: Sequence[int] | None = None,
+    beta: float = 0.999,
 ) -> dict[str, float] | None:
     """What a user typed for the weights, as one weight for each label.
 
     Args:
-        weights: None; a dict from label to weight; "balanced"; the text of a JSON object; or the path of a file of one.
+        weights: None; a dict from label to weight; "balanced" or "effective"; the text of a JSON object; or the path of
+            a file of one.
         labels: the names of the classes.
-        counts: how many training records each class has, for "balanced".
+        counts: how many training records each class has, for "balanced" and "effective".
+        beta: see `effective`.
 
     Returns:
         Label to weight, in the order of `labels`; None for None.
@@ -32,10 +38,11 @@ def named_weights(
     """
     if weights is None:
         return None
-    if weights == "balanced":
+    if weights in COUNTED:
         if counts is None:
-            raise UserError(f"{KEY}=balanced needs the training records to count; give the weights by name here.")
-        return dict(zip(labels, balanced(counts), strict=True))
+            raise UserError(f"{KEY}={weights} needs the training records to count; give the weights by name here.")
+        made = balanced(counts) if weights == "balanced" else effective(counts, beta)
+        return dict(zip(labels, made, strict=True))
     given = _read(weights) if isinstance(weights, str) else weights
     checked = {_name(label, given): _number(label, weight) for label, weight in given.items()}
     for label in checked:
@@ -61,6 +68,29 @@ def balanced(counts: Sequence[int]) -> list[float]:
     return [sum(counts) / (occurring * count) if count else 1.0 for count in counts]
 
 
+def effective(counts: Sequence[int], beta: float = 0.999) -> list[float]:
+    """One over the effective number of samples (Cui et al. 2019, https://arxiv.org/abs/1901.05555).
+
+    The `n`-th record of a class adds `beta ** (n - 1)` to what the class is taken to hold; in all these are
+    `(1 - beta ** n) / (1 - beta)` samples.
+
+    Args:
+        counts: how many training records each class has.
+        beta: 0 gives equal weights; near 1 a class weighs as much less as it has more records.
+
+    Returns:
+        A weight for each class, on average 1 over those that occur; 1 for one without a record.
+
+    Raises:
+        UserError: for a beta that is not at least 0 and below 1.
+    """
+    if not 0 <= beta < 1:
+        raise UserError(f"loss.beta must be at least 0 and below 1, but is {beta}.")
+    raw = [(1 - beta) / (1 - beta**count) if count else 0.0 for count in counts]
+    occurring = sum(count > 0 for count in counts)
+    return [weight * occurring / sum(raw) if weight else 1.0 for weight in raw]
+
+
 def _read(text: str) -> Mapping[Any, Any]:
     """A JSON object, or a file of one."""
     where = KEY
@@ -70,8 +100,8 @@ def _read(text: str) -> Mapping[Any, Any]:
             text = Path(where).read_text(encoding="utf-8-sig")
         except OSError as error:
             raise UserError(
-                f"{KEY}: {where!r} is no file that can be read ({error.strerror}). Give null, balanced, a dict from "
-                f"label to weight, or a .json file of one. {_slip(where)}".strip()
+                f"{KEY}: {where!r} is no file that can be read ({error.strerror}). Give null, balanced, effective, a "
+                f"dict from label to weight, or a .json file of one. {_slip(where)}".strip()
             ) from error
         except UnicodeDecodeError as error:
             raise UserError(f"{where} is not UTF-8 (byte {error.start}).") from error
@@ -85,7 +115,7 @@ def _read(text: str) -> Mapping[Any, Any]:
 
 
 def _slip(text: str) -> str:
-    suggestion = nearest(text, ["balanced"])
+    suggestion = nearest(text, COUNTED)
     return suggestion if suggestion.startswith("Did") else ""
 
 

@@ -19,11 +19,13 @@ class CrossEntropy(nn.Module):
 
     Args:
         labels: the names of the classes.
-        weights: a weight for each label, by name; "balanced" (every class counts the same); a JSON object of weights
-            or the path of a file of one; None for equal weights.
+        weights: a weight for each label, by name; "balanced" (every class counts the same) or "effective" (one over the
+            effective number of samples, Cui et al. 2019, https://arxiv.org/abs/1901.05555); a JSON object of weights or
+            the path of a file of one; None for equal weights.
         label_smoothing: how much of the target is spread over all classes (Szegedy et al. 2016,
             https://arxiv.org/abs/1512.00567).
-        counts: how many training records each class has; "balanced" needs it.
+        beta: of "effective" weights: 0 is equal weights, near 1 is almost "balanced".
+        counts: how many training records each class has; "balanced" and "effective" need it.
 
     Attributes:
         weights: weight of each label by name, ready to be written down; None for equal weights.
@@ -39,12 +41,13 @@ class CrossEntropy(nn.Module):
         labels: Sequence[str],
         weights: dict[str, float] | str | None = None,
         label_smoothing: float = 0.0,
+        beta: float = 0.999,
         counts: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         probability(label_smoothing=label_smoothing)
         self.labels = list(labels)
-        self.weights = named_weights(weights, self.labels, counts)
+        self.weights = named_weights(weights, self.labels, counts, beta)
         self.label_smoothing = label_smoothing
         weight = None if self.weights is None else torch.tensor(list(self.weights.values()))
         self.register_buffer("weight", weight, persistent=False)  # the configuration has it by name
@@ -81,6 +84,20 @@ class CrossEntropy(nn.Module):
             return loss, known.sum().to(loss.dtype)
         return loss, (self.weight[targets] * known).sum()
 
+    def divergence(self, logits: Tensor, others: Tensor) -> Tensor:
+        """How far two predictions of the same records are from each other, on average.
+
+        Args:
+            logits: `(B, C)`.
+            others: `(B, C)`.
+
+        Returns:
+            The mean over the records of the symmetric Kullback-Leibler divergence, half the sum of both directions.
+        """
+        p, q = logits.log_softmax(dim=-1), others.log_softmax(dim=-1)
+        # (p - q) log(p / q), summed over the classes, is the sum of both directions
+        return 0.5 * ((p.exp() - q.exp()) * (p - q)).sum(dim=-1).mean()
+
     def extend(self, labels: Sequence[str]) -> CrossEntropy:
         """The same loss for more classes; the new ones get weight 1.
 
@@ -88,5 +105,8 @@ class CrossEntropy(nn.Module):
             labels: the names of all classes, the known ones first.
         """
         weights = None if self.weights is None else {label: self.weights.get(label, 1.0) for label in labels}
-        extended = CrossEntropy(labels, weights, self.label_smoothing)
+        extended = self._for_labels(labels, weights)
         return extended if self.weight is None else extended.to(self.weight)
+
+    def _for_labels(self, labels: Sequence[str], weights: dict[str, float] | None) -> CrossEntropy:
+        return CrossEntropy(labels, weights, self.label_smoothing)

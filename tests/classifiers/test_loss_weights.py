@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from seqclf.classifiers.loss_weights import balanced, named_weights
+from seqclf.classifiers.loss_weights import balanced, effective, named_weights
 from seqclf.errors import UserError
 
 LABELS = ["DESC:def", "1", "true", "spam"]
@@ -105,11 +105,16 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_neither_a_choice_nor_a_file_is_refused_with_the_nearest_choice(tmp_path: Path) -> None:
     assert "Did you mean 'balanced'?" in refused("balancd")
+    assert "Did you mean 'effective'?" in refused("efective")
     assert "missing.json" in refused(str(tmp_path / "missing.json"))
 
 
-def test_balanced_needs_counts() -> None:
-    assert "balanced" in refused("balanced")
+@pytest.mark.parametrize("name", ["balanced", "effective"])
+def test_what_is_made_from_counts_needs_them(name: str) -> None:
+    assert name in refused(name)
+
+
+def test_balanced_weights_have_their_labels() -> None:
     assert named_weights("balanced", ["a", "b"], [30, 10]) == {"a": pytest.approx(2 / 3), "b": 2.0}
 
 
@@ -120,3 +125,24 @@ def test_balanced_is_scikit_learns_and_one_for_a_class_without_a_record(counts: 
     expected = np.ones(len(counts))
     expected[present] = compute_class_weight("balanced", classes=present, y=gold)
     np.testing.assert_allclose(balanced(counts), expected)
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=8).filter(any), st.sampled_from([0.0, 0.5, 0.9, 0.999]))
+def test_effective_is_one_over_the_sum_of_a_geometric_series(counts: list[int], beta: float) -> None:
+    held = [sum(beta**number for number in range(count)) for count in counts]
+    raw = np.array([1 / samples if samples else 0.0 for samples in held])
+    expected = np.where(raw > 0, raw / raw[raw > 0].mean(), 1.0)
+    np.testing.assert_allclose(effective(counts, beta), expected)
+
+
+def test_effective_goes_from_equal_to_balanced_weights() -> None:
+    counts = [30, 10, 5]
+    np.testing.assert_allclose(effective(counts, 0.0), [1, 1, 1])
+    nearly = np.array(effective(counts, 1 - 1e-9)) / balanced(counts)
+    np.testing.assert_allclose(nearly, nearly[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("beta", [-0.1, 1.0])
+def test_beta_is_a_share(beta: float) -> None:
+    with pytest.raises(UserError, match=r"loss\.beta"):
+        named_weights("effective", ["a"], [3], beta)

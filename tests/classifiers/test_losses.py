@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from seqclf.classifiers.losses import CrossEntropy
@@ -83,6 +84,20 @@ def test_balanced_weights_come_from_the_counts_and_can_be_written_down() -> None
 
 def test_the_weights_are_in_the_configuration_not_in_the_checkpoint() -> None:
     assert CrossEntropy(LABELS, WEIGHTS).state_dict() == {}
+
+
+def test_effective_weights_come_from_the_counts_and_beta() -> None:
+    loss = CrossEntropy(LABELS, "effective", beta=0.5, counts=[1, 2, 0])
+    assert loss.weights == {"a": pytest.approx(1.2), "b": pytest.approx(0.8), "c": 1.0}  # 1 to 1 / 1.5
+
+
+def test_divergence_is_half_the_sum_of_both_of_torchs() -> None:
+    (logits, _), others = batch(), torch.randn(20, 3, dtype=torch.float64)
+    p, q = logits.log_softmax(-1), others.log_softmax(-1)
+    both = [F.kl_div(one, two, reduction="batchmean", log_target=True) for one, two in ((p, q), (q, p))]
+    divergence = CrossEntropy(LABELS).divergence(logits, others)
+    torch.testing.assert_close(divergence, sum(both) / 2, rtol=0, atol=1e-12)
+    assert CrossEntropy(LABELS).divergence(logits, logits) == 0
 
 
 @pytest.mark.parametrize("label_smoothing", [-0.1, 1.0])

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from seqclf.classifiers.focal_loss import FocalLoss
+from seqclf.classifiers.losses import CrossEntropy
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.run.compose import compose
 from seqclf.run.conf_path import conf_path
@@ -42,3 +44,19 @@ def test_a_model_can_start_from_the_parameters_of_another() -> None:
     weights = SequenceClassifier.from_pretrained(second.model_dir).state_dict()
     expected = SequenceClassifier.from_pretrained(first.model_dir).state_dict()
     assert torch.equal(weights["projection.weight"], expected["projection.weight"])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "kind", "weighted"),
+    [
+        (("loss=focal", "loss.gamma=1"), FocalLoss, False),
+        (("loss=focal", "loss.weights=balanced"), FocalLoss, True),
+        (("loss.weights=effective", "loss.beta=0.9"), CrossEntropy, True),
+    ],
+)
+def test_every_loss_trains_and_is_saved(overrides: tuple[str, ...], kind: type[CrossEntropy], weighted: bool) -> None:
+    model = SequenceClassifier.from_pretrained(run(*overrides).model_dir)
+    assert type(model.loss) is kind
+    assert (model.loss.weights is not None) == weighted
+    if not weighted and isinstance(model.loss, FocalLoss):
+        assert model.loss.gamma == 1
