@@ -11,14 +11,14 @@ from typing import Any
 from seqclf.errors import UserError, nearest
 from seqclf.inference.model_folder import load_vocabulary, load_weights, targets
 from seqclf.nn.chain import Chain
-from seqclf.nn.embedder import TextFieldEmbedder
 from seqclf.nn.field_embedding import FieldEmbedding
 from seqclf.nn.initializer import Initializer
 from seqclf.nn.regularizer import Regularizer
 from seqclf.nn.seq2seq_encoder import Seq2SeqEncoder
-from seqclf.parts import Parts, is_part, make, resolve
+from seqclf.parts import Parts, is_part, make, part_arguments, resolve
 from seqclf.several import NAMES, is_several, named, only_named, settings
 from seqclf.text.vocabulary import Vocabulary
+from seqclf.token_features import build_embedder, without_files
 
 log = logging.getLogger("seqclf")
 
@@ -97,7 +97,7 @@ def build_classifier(
         monitor=str(config.get("monitor", "validation/accuracy")),
     )
     model.architecture = {name: only_named(config.get(name)) for name in ARCHITECTURE}
-    model.architecture["embedder"] = _without_files(model.architecture["embedder"])
+    model.architecture["embedder"] = without_files(model.architecture["embedder"])
     model.architecture["loss"] = {**config["loss"], "weights": loss.weights}  # by name, whatever they were made from
     return model
 
@@ -128,23 +128,32 @@ def read_saved(folder: Path | str, parts: Parts = ()) -> tuple[Vocabulary, dict[
                 f"{folder}: config.yaml has an unknown key 'model.{key}'. {nearest(str(key), ARCHITECTURE)}"
             )
     for key, target in targets(config):
-        if not _may_be_a_part(config, key):
+        if not _may_be_a_part(config, key, parts):
             raise UserError(f"{folder}: config.yaml names {target!r} at 'model.{key}', where no part can stand.")
         resolve(target, f"model.{key}", parts)
     return vocab, config
 
 
-def _may_be_a_part(config: Mapping[str, Any], key: str) -> bool:
-    """Whether a `_target_` may stand at this key: a group, or one of several parts that a group names."""
-    group, _, name = key.partition(".")
+def _may_be_a_part(config: Mapping[str, Any], key: str, parts: Parts) -> bool:
+    """Whether a `_target_` may stand at this key: a group, a part that it names, or one that a part takes."""
+    group, *inside = key.split(".")
     if group not in ARCHITECTURE:
         return False
-    return not name or (is_several(config[group]) and name in config[group][NAMES])
+    node = config[group]
+    for name in inside:
+        if is_several(node):
+            taken = node[NAMES]
+        else:
+            taken = part_arguments(node, f"model.{group}", parts) if is_part(node) else ()
+        if name not in taken or name not in node:
+            return False
+        node = node[name]
+    return True
 
 
 def _build_stack(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts, sparse: bool) -> dict[str, Any]:
     build: Callable[..., Any] = partial(make, parts=parts, num_fields=len(vocab.fields))
-    embedder = TextFieldEmbedder({"tokens": _build_embedder(config["embedder"], vocab, build, sparse)})
+    embedder = build_embedder(config["embedder"], vocab, sparse, parts, build)
     width = embedder.output_dim
     seq2seq = None
     if is_part(config.get("seq2seq")):
@@ -171,19 +180,6 @@ def _build_stack(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts, spa
         "dropout": config.get("dropout"),
         "multifield_dropout": config.get("multifield_dropout"),
     }
-
-
-def _build_embedder(node: Mapping[str, Any], vocab: Vocabulary, build: Callable[..., Any], sparse: bool) -> Any:
-    node = dict(node)
-    if "sparse" in node:
-        node["sparse"] = node["sparse"] and sparse
-    words = vocab.words() if node.get("vectors") else ()
-    return build(node, "embedder", vocab_size=vocab.size(), words=words)
-
-
-def _without_files(embedder: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model folder says of an embedder: what it was made from is in the weights and not needed again."""
-    return {**embedder, "vectors": None} if "vectors" in embedder else dict(embedder)
 
 
 def _build_multifield(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -54,7 +55,7 @@ def make(
     rooms: tuple[str, ...] = MODEL_ROOMS,
     **threaded: Any,
 ) -> Any:
-    """Build one part.
+    """Build one part. A part inside of it is given as a function that makes it, once its widths are known.
 
     Args:
         node: `_target_` and arguments; `_partial_` is Hydra's and means nothing here.
@@ -67,12 +68,27 @@ def make(
         UserError: for a target that is refused, or arguments that the part refuses.
     """
     target = resolve(str(node["_target_"]), key, parts, rooms)
-    given = {name: value for name, value in node.items() if name not in ("_target_", "_partial_")}
+    given = {
+        name: partial(make, value, f"{key}.{name}", parts, rooms) if is_part(value) else value
+        for name, value in node.items()
+        if name not in ("_target_", "_partial_")
+    }
     named = inspect.signature(target).parameters
     try:
         return target(**{name: value for name, value in threaded.items() if name in named}, **given)
     except (TypeError, ValueError, UserError) as error:
-        raise UserError(f"{key}: {error}") from error
+        said = str(error)
+        raise UserError(said if said.startswith(f"{key}.") else f"{key}: {said}") from error
+
+
+def part_arguments(node: Mapping[str, Any], key: str, parts: Parts = ()) -> list[str]:
+    """The arguments of a part that are parts themselves: those that its constructor calls to make one.
+
+    Raises:
+        UserError: for a target that is refused.
+    """
+    signature = inspect.signature(resolve(str(node["_target_"]), key, parts))
+    return [name for name, parameter in signature.parameters.items() if "Callable" in str(parameter.annotation)]
 
 
 def is_part(node: Any) -> bool:

@@ -148,6 +148,29 @@ class Ragged:
         return Ragged(self.values.pin_memory(), self.rows)
 
 
+class WordParts(Ragged):
+    """What is inside of each token, said once per distinct word: a number for each token, and a row for each number.
+
+    Args:
+        values: `(N,)`, which of the words each token is.
+        rows: boundaries of the rows of tokens.
+        parts: a row of ids for each of the `W` words: its characters, its pieces.
+    """
+
+    def __init__(self, values: Tensor, rows: Rows, parts: Ragged) -> None:
+        super().__init__(values, rows)
+        self.parts = parts
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> WordParts:
+        """The same with its values and parts on another device."""
+        values = self.values.to(device, non_blocking=non_blocking)
+        return WordParts(values, self.rows, self.parts.to(device, non_blocking))
+
+    def pin_memory(self) -> WordParts:
+        """The same with its values and parts in page-locked memory."""
+        return WordParts(self.values.pin_memory(), self.rows, self.parts.pin_memory())
+
+
 @torch.inference_mode(False)  # an index made while a model predicts may be needed again while it learns
 def host_to_device(array: npt.NDArray[Any], device: torch.device) -> Tensor:
     """A host array on the device; towards a GPU through pinned memory, so that nothing waits for it."""

@@ -23,14 +23,15 @@ BELOW = {
     "chunks": {"ragged"},
     "several": {"errors"},
     "parts": {"errors"},
+    "token_features": {"errors", "nn", "text", "parts", "several"},
     "word_vectors": {"errors"},
     "nn": GROUND,
     "text": GROUND - {"chunks"},
     "data": GROUND - {"chunks"} | {"text"},
     "inference": GROUND | {"text", "data"},
-    "build": GROUND | {"text", "nn", "inference", "parts", "several"},
+    "build": GROUND | {"text", "nn", "inference", "parts", "several", "token_features"},
     "classifiers": GROUND | {"text", "nn", "inference", "build"},
-    "run": GROUND | {"text", "nn", "data", "inference", "parts", "several", "build", "classifiers"},
+    "run": GROUND | {"text", "nn", "data", "inference", "parts", "several", "token_features", "build", "classifiers"},
     "__init__": GROUND | {"text", "nn", "classifiers", "run"},
 }
 # Where a library is at home; everywhere else it is unknown.

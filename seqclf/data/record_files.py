@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from seqclf.batch import UNKNOWN
 from seqclf.data.records import IndexedRecords
+from seqclf.data.word_table import WordTable, part_files
 from seqclf.ragged import IntArray
 
 HEADER = 128  # bytes of a .npy header for one dimension
@@ -23,6 +25,7 @@ DTYPES: dict[str, str] = {
     "record_offsets": "<i8",
     "labels": "<i4",
     "rows": "<i8",
+    "words": "<i4",
 }
 
 
@@ -68,11 +71,15 @@ class RecordsWriter:
     Args:
         folder: an empty folder for the files.
         labelled: whether the records have labels.
+        table: the distinct words that the records point at; None where nothing looks inside of words.
     """
 
-    def __init__(self, folder: Path, labelled: bool) -> None:
+    def __init__(self, folder: Path, labelled: bool, table: WordTable | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        names = [name for name in DTYPES if labelled or name != "labels"]
+        self._folder = folder
+        self._table = table
+        left_out = {"labels": not labelled, "words": table is None}
+        names = [name for name in DTYPES if not left_out.get(name)]
         self._arrays = {name: ArrayWriter(folder / f"{name}.npy", DTYPES[name]) for name in names}
         for name in ("sequence_offsets", "record_offsets"):
             self._arrays[name].append(np.zeros(1, dtype=np.int64))
@@ -99,9 +106,16 @@ class RecordsWriter:
         arrays["rows"].append(rows)
         if labels is not None:
             arrays["labels"].append(labels)
+        if piece.words is not None:
+            arrays["words"].append(piece.words)
 
     def finish(self) -> None:
         """Have all files whole on the disk."""
+        for name, (values, offsets) in ({} if self._table is None else self._table.parts()).items():
+            file, other = part_files(self._folder, name)
+            self._arrays[file.stem], self._arrays[other.stem] = ArrayWriter(file, "<i4"), ArrayWriter(other, "<i8")
+            self._arrays[file.stem].append(values)
+            self._arrays[other.stem].append(offsets)
         for array in self._arrays.values():
             array.finish()
 
@@ -111,8 +125,17 @@ class RecordsWriter:
             array.close()
 
 
-def open_records(folder: Path, num_inputs: int = 1) -> IndexedRecords:
-    """Memory-map the records that a `RecordsWriter` wrote, `num_inputs` to an example."""
+def open_records(folder: Path, num_inputs: int = 1, word_indexers: Iterable[str] = ()) -> IndexedRecords:
+    """Memory-map the records that a `RecordsWriter` wrote, `num_inputs` to an example, and what is inside of words."""
     files = {name: folder / f"{name}.npy" for name in DTYPES}
-    arrays = {name: np.load(file, mmap_mode="r", allow_pickle=False) for name, file in files.items() if file.exists()}
-    return IndexedRecords(**arrays, num_inputs=num_inputs)
+    arrays = {name: _mapped(file) for name, file in files.items() if file.exists()}
+    parts = {}
+    for name in word_indexers:
+        values, offsets = part_files(folder, name)
+        parts[name] = _mapped(values), _mapped(offsets)
+    return IndexedRecords(**arrays, num_inputs=num_inputs, parts=parts)
+
+
+def _mapped(file: Path) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
+    return array

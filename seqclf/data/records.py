@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 
 from seqclf.batch import EMPTY, SEPARATOR, RecordBatch
-from seqclf.ragged import IntArray, Ragged, Rows
+from seqclf.data.word_table import Parts, WordTable
+from seqclf.ragged import IntArray, Ragged, Rows, WordParts
 from seqclf.text.vocabulary import Vocabulary
 
 PIECE = 4096  # records that are numbered at once
@@ -32,6 +33,8 @@ class IndexedRecords:
             without labels.
         rows: the row of the source table that each example was, `(B,)`; None for 0, 1, 2, ...
         num_inputs: how many records one example holds, `I`.
+        words: which of the distinct words each token is `(N,)`; None where nothing looks inside of words.
+        parts: what is inside of each distinct word, by indexer.
     """
 
     def __init__(
@@ -43,6 +46,8 @@ class IndexedRecords:
         labels: npt.NDArray[np.int32] | None = None,
         rows: IntArray | None = None,
         num_inputs: int = 1,
+        words: npt.NDArray[np.int32] | None = None,
+        parts: Mapping[str, Parts] | None = None,
     ) -> None:
         # asarray takes the plain array out of a memory map, whose own indexing is slow.
         self.ids = np.asarray(ids)
@@ -50,6 +55,10 @@ class IndexedRecords:
         self.fields = np.asarray(fields)
         self.record_offsets = np.asarray(record_offsets)
         self.num_inputs = num_inputs
+        self.words = None if words is None else np.asarray(words)
+        self.parts = {
+            name: (np.asarray(values), np.asarray(offsets)) for name, (values, offsets) in (parts or {}).items()
+        }
         self.labels = None if labels is None else np.asarray(labels)
         self.rows = np.arange(len(self)) if rows is None else np.asarray(rows)
 
@@ -70,10 +79,24 @@ class IndexedRecords:
         sequences = _spread(first, counts)
         starts = self.sequence_offsets[sequences]
         lengths = self.sequence_offsets[sequences + 1] - starts
-        ids = torch.from_numpy(self.ids[_spread(starts, lengths)].astype(np.int64))
+        spread, rows = _spread(starts, lengths), Rows.from_lengths(lengths)
+        tokens = {"tokens": Ragged(torch.from_numpy(self.ids[spread].astype(np.int64)), rows)}
+        if self.words is not None:
+            tokens |= self._inside(self.words[spread], rows)
         records = Rows.from_lengths(counts, positions=self.fields[sequences].astype(np.int64))
         labels = None if self.labels is None else torch.from_numpy(self.labels[indices].astype(np.int64))
-        return RecordBatch({"tokens": Ragged(ids, Rows.from_lengths(lengths))}, records, labels, self.num_inputs)
+        return RecordBatch(tokens, records, labels, self.num_inputs)
+
+    def _inside(self, words: npt.NDArray[np.int32], rows: Rows) -> dict[str, WordParts]:
+        """What is inside of the words `(N,)` of a batch; each distinct one comes along once."""
+        distinct, places = np.unique(words, return_inverse=True)
+        inside = {}
+        for name, (values, offsets) in self.parts.items():
+            lengths = offsets[distinct + 1] - offsets[distinct]
+            ids = values[_spread(offsets[distinct], lengths)].astype(np.int64)
+            parts = Ragged(torch.from_numpy(ids), Rows.from_lengths(lengths))
+            inside[name] = WordParts(torch.from_numpy(places), rows, parts)
+        return inside
 
 
 def _spread(starts: IntArray, lengths: IntArray) -> IntArray:
@@ -84,7 +107,9 @@ def _spread(starts: IntArray, lengths: IntArray) -> IntArray:
     return spread
 
 
-def index_records(vocabulary: Vocabulary, records: Sequence[Sequence[str]]) -> IndexedRecords:
+def index_records(
+    vocabulary: Vocabulary, records: Sequence[Sequence[str]], table: WordTable | None = None
+) -> IndexedRecords:
     """Number the tokens of records, in the very way the store does.
 
     A field without a token is dropped; the others keep their places. A record without any gets `[EMPTY]` in field 0.
@@ -93,6 +118,8 @@ def index_records(vocabulary: Vocabulary, records: Sequence[Sequence[str]]) -> I
         vocabulary: numbers the words, and says which fields there are and whether they are joined.
         records: one text per field for each record, "" where a field is missing; of a pair those of its first record,
             then those of its second.
+        table: the words of earlier records, where these are to be numbered with them; it grows, and what is inside of
+            the words is left to it. None for a table of their own.
 
     Returns:
         The records, without labels.
@@ -100,15 +127,17 @@ def index_records(vocabulary: Vocabulary, records: Sequence[Sequence[str]]) -> I
     Raises:
         ValueError: for a record that does not have one text per column.
     """
-    pieces = [_index(vocabulary, records[at : at + PIECE]) for at in range(0, len(records), PIECE)]
-    return _concatenate(pieces, vocabulary.num_inputs)
+    own = WordTable(vocabulary) if table is None and vocabulary.word_indexers else None
+    pieces = [_index(vocabulary, records[at : at + PIECE], table or own) for at in range(0, len(records), PIECE)]
+    return _concatenate(pieces, vocabulary, {} if own is None else own.parts())
 
 
-def _index(vocabulary: Vocabulary, records: Sequence[Sequence[str]]) -> IndexedRecords:
+def _index(vocabulary: Vocabulary, records: Sequence[Sequence[str]], words: WordTable | None) -> IndexedRecords:
     for record in records:
         if len(record) != len(vocabulary.columns):
             raise ValueError(f"a record must have one text for each of {vocabulary.columns}, but has {len(record)}")
-    ids, lengths = vocabulary.encode(list(chain.from_iterable(records)))
+    # The special tokens have the same numbers among the ids and among the words of a table.
+    ids, lengths = (vocabulary if words is None else words).encode(list(chain.from_iterable(records)))
     table = lengths.reshape(-1, len(vocabulary.fields))  # (R, F) tokens of each field
     nothing = ~table.any(axis=1)
     starts = np.cumsum(table.sum(axis=1)) - table.sum(axis=1)
@@ -119,11 +148,12 @@ def _index(vocabulary: Vocabulary, records: Sequence[Sequence[str]]) -> IndexedR
         ids, table = _join(ids, table)
         present = table > 0
     return IndexedRecords(
-        ids,
+        ids if words is None else words.ids(ids),
         Rows.from_lengths(table[present]).offsets,
         np.nonzero(present)[1].astype(np.int16),
         Rows.from_lengths(present.sum(axis=1)).offsets,
         num_inputs=vocabulary.num_inputs,
+        words=None if words is None else ids,
     )
 
 
@@ -137,13 +167,18 @@ def _join(ids: npt.NDArray[np.int32], table: IntArray) -> tuple[npt.NDArray[np.i
     return np.insert(ids, ends[present & ~last], SEPARATOR), joined
 
 
-def _concatenate(pieces: Sequence[IndexedRecords], num_inputs: int) -> IndexedRecords:
+def _concatenate(
+    pieces: Sequence[IndexedRecords], vocabulary: Vocabulary, parts: Mapping[str, Parts]
+) -> IndexedRecords:
+    words = [np.zeros(0, dtype=np.int32), *(piece.words for piece in pieces if piece.words is not None)]
     return IndexedRecords(
         np.concatenate([np.zeros(0, dtype=np.int32), *(piece.ids for piece in pieces)]),
         _offsets(piece.sequence_offsets for piece in pieces),
         np.concatenate([np.zeros(0, dtype=np.int16), *(piece.fields for piece in pieces)]),
         _offsets(piece.record_offsets for piece in pieces),
-        num_inputs=num_inputs,
+        num_inputs=vocabulary.num_inputs,
+        words=np.concatenate(words) if vocabulary.word_indexers else None,
+        parts=parts,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,18 @@ class Store:
         meta = json.loads((folder / META).read_text(encoding="utf-8"))
         self.folder = folder
         self.report: dict[str, Any] = meta["report"]
-        self.vocabulary = Vocabulary.load(folder, meta["fields"], meta["join_fields"], meta["columns"])
-        self.train = open_records(folder / "train", self.vocabulary.num_inputs)
+        self.vocabulary = Vocabulary.load(
+            folder, meta["fields"], meta["join_fields"], meta["columns"], meta["word_indexers"]
+        )
+        self.train = self._open("train")
         self.validation = self._optional("validation")
         self.test = self._optional("test")
 
     def _optional(self, split: str) -> IndexedRecords | None:
-        folder = self.folder / split
-        return open_records(folder, self.vocabulary.num_inputs) if folder.exists() else None
+        return self._open(split) if (self.folder / split).exists() else None
+
+    def _open(self, split: str) -> IndexedRecords:
+        return open_records(self.folder / split, self.vocabulary.num_inputs, self.vocabulary.word_indexers)
 
 
 def build_store(
@@ -61,6 +66,7 @@ def build_store(
     split_seed: int = 13,
     join_fields: bool = False,
     start: Vocabulary | None = None,
+    word_indexers: Sequence[str] = (),
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> Store:
@@ -75,6 +81,7 @@ def build_store(
         join_fields: whether the fields of a record become one sequence, with `[SEP]` between them.
         start: the vocabulary of a trained model; its words, labels and fields keep their numbers, new words and labels
             come behind, and text is cut as it says. None to fit one.
+        word_indexers: names of what numbers the inside of words, `characters`.
         cache: the folder for stores; None for the user's own.
         progress: called as `progress(what, rows)` while the store is made.
 
@@ -92,7 +99,8 @@ def build_store(
             f"{', '.join(tables.fields)}. Name the columns of these fields (data.text, or data.left and data.right)."
         )
     join_fields = join_fields and len(tables.fields) > 1
-    settings = Settings(tables, tokenization, validation_size, split_seed, join_fields, start)
+    inside = tuple(sorted(word_indexers))
+    settings = Settings(tables, tokenization, validation_size, split_seed, join_fields, inside, start)
     stamps = settings.stamps()
     folder = cache / f"store-{_key(settings, cache)}"
 
@@ -121,9 +129,11 @@ def _key(settings: Settings, cache: Path) -> str:
         "tokens": settings.tokenization.settings(),
         "validation": None if tables.validation is not None else [float(settings.validation_size), settings.split_seed],
         "join_fields": settings.join_fields,
+        "word_indexers": settings.word_indexers,
     }
     if settings.start is not None:
-        said["start"] = [settings.start.tokenizer.to_str(), settings.start.labels]
+        inside = {name: indexer.to_text() for name, indexer in settings.start.word_indexers.items()}
+        said["start"] = [settings.start.tokenizer.to_str(), settings.start.labels, inside]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
 
 

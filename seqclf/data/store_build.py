@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from seqclf.data.table import Table
 from seqclf.errors import UserError
 from seqclf.text.growth import grow
 from seqclf.text.tokenization import Tokenization
-from seqclf.text.vocabulary import Vocabulary
+from seqclf.text.vocabulary import WORD_INDEXERS, Vocabulary
 
 META = "meta.json"
 
@@ -37,6 +38,7 @@ class Settings:
     validation_size: float
     split_seed: int
     join_fields: bool
+    word_indexers: tuple[str, ...]
     start: Vocabulary | None = None
 
     def named_tables(self) -> dict[str, Table]:
@@ -85,6 +87,7 @@ def fill_store(folder: Path, settings: Settings, progress: Progress) -> None:
         "fields": vocabulary.fields,
         "columns": vocabulary.columns,
         "join_fields": vocabulary.join_fields,
+        "word_indexers": list(vocabulary.word_indexers),
         "report": report_on(scans, in_validation, written, vocabulary, clock.laps),
         "sizes": sizes,
     }
@@ -137,19 +140,31 @@ def _cut(settings: Settings, train: Scan) -> npt.NDArray[np.bool_]:
 
 def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progress: Progress) -> Vocabulary:
     """Words and labels of the chosen training records `(R,)`; the order of the rows is of no account."""
-    texts = (
+    texts: Iterator[str] = (
         text
         for number, values in enumerate(settings.records("train", "counting the words of", progress))
         if chosen[number]
         for text in values
     )
+    words: Counter[str] = Counter()
     cutting, start, tables = settings.tokenization, settings.start, settings.tables
+    if settings.word_indexers:
+        texts = _counting(texts, cutting.cut if start is None else start.cut, words)
     if start is not None:
         tokenizer = grow(start.tokenizer, texts, cutting.min_count, cutting.max_size)
         labels = [*start.labels, *sorted(set(train.names) - set(start.labels))]
+        indexers = {name: indexer.grow(words) for name, indexer in start.word_indexers.items()}
     else:
         tokenizer, labels = cutting.train(texts), sorted(train.names)
-    return Vocabulary(tokenizer, labels, tables.fields, settings.join_fields, tables.text)
+        indexers = {name: WORD_INDEXERS[name].fit(words) for name in settings.word_indexers}
+    return Vocabulary(tokenizer, labels, tables.fields, settings.join_fields, tables.text, indexers)
+
+
+def _counting(texts: Iterator[str], cut: Callable[[str], list[str]], words: Counter[str]) -> Iterator[str]:
+    """Pass the texts on and count their words on the way."""
+    for text in texts:
+        words.update(cut(text))
+        yield text
 
 
 def _number(

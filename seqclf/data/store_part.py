@@ -10,6 +10,7 @@ import numpy as np
 from seqclf.data.record_files import RecordsWriter
 from seqclf.data.records import PIECE, index_records
 from seqclf.data.scan import Scan
+from seqclf.data.word_table import WordTable
 from seqclf.text.vocabulary import MISSING_LABEL, Vocabulary
 
 CHARACTERS = 2_000_000  # that are numbered at once, so that long texts do not add up in memory
@@ -29,7 +30,8 @@ class Part:
         self.labels = None
         if found.labels is not None:  # the last entry serves the -1 of a missing label
             self.labels = np.append(vocabulary.label_indices(found.names), np.int32(MISSING_LABEL))[found.labels]
-        self.writer = RecordsWriter(folder, labelled=found.labels is not None)
+        self._table = WordTable(vocabulary) if vocabulary.word_indexers else None
+        self.writer = RecordsWriter(folder, labelled=found.labels is not None, table=self._table)
         self._records: list[tuple[str, ...]] = []
         self._rows: list[int] = []
         self._characters = 0
@@ -45,7 +47,7 @@ class Part:
     def _flush(self) -> None:
         rows = np.array(self._rows, dtype=np.int64)
         labels = None if self.labels is None else self.labels[rows]
-        self.writer.append(index_records(self.vocabulary, self._records), labels, rows)
+        self.writer.append(index_records(self.vocabulary, self._records, self._table), labels, rows)
         self._records, self._rows, self._characters = [], [], 0
 
     def __enter__(self) -> Part:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from seqclf.errors import UserError, nearest
 from seqclf.inference.atomic import replacing_folder
 from seqclf.inference.classifier import Classifier
-from seqclf.text.vocabulary import LABELS_FILE, TOKENIZER_FILE, Vocabulary
+from seqclf.text.vocabulary import LABELS_FILE, TOKENIZER_FILE, WORD_INDEXERS, Vocabulary
 
 WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE, README_FILE = "model.safetensors", "config.yaml", "manifest.json", "README.md"
 HASHED_FILES = (WEIGHTS_FILE, CONFIG_FILE, LABELS_FILE, TOKENIZER_FILE)
@@ -57,7 +57,7 @@ def save(model: Classifier, folder: Path | str) -> Path:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         (temporary / CONFIG_FILE).write_text(text, encoding="utf-8")
         vocab.save(temporary)
-        manifest = {name: _describe(temporary / name) for name in HASHED_FILES}
+        manifest = {name: _describe(temporary / name) for name in (WEIGHTS_FILE, CONFIG_FILE, *vocab.files)}
         (temporary / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         (temporary / README_FILE).write_text(_readme(model), encoding="utf-8")
     return Path(folder)
@@ -73,9 +73,10 @@ def load_vocabulary(folder: Path | str) -> tuple[Vocabulary, dict[str, Any]]:
         UserError: for a folder that is incomplete, changed, or asks for anything a model folder cannot have.
     """
     folder = Path(folder)
-    _check_files(folder)
+    files = _check_files(folder)
     config = _read_config(folder / CONFIG_FILE)
-    vocab = Vocabulary.load(folder, config["fields"], config["join_fields"], config["columns"])
+    indexers = [name for name, indexer in WORD_INDEXERS.items() if indexer.file in files]
+    vocab = Vocabulary.load(folder, config["fields"], config["join_fields"], config["columns"], indexers)
     return vocab, config["model"]
 
 
@@ -122,26 +123,34 @@ def _describe(file: Path) -> dict[str, Any]:
     return {"sha256": digest.hexdigest(), "size": file.stat().st_size}
 
 
-def _check_files(folder: Path) -> None:
+def _check_files(folder: Path) -> set[str]:
+    """See that every file is there as the manifest describes it; returns the names of those that it describes."""
     if not folder.is_dir():
         raise UserError(f"{folder} is not a model folder: there is no such folder.")
     for name in (*HASHED_FILES, MANIFEST_FILE):
-        file = folder / name
-        if file.is_symlink() or not file.is_file():
-            raise UserError(f"{folder} is not a model folder: {name} is missing or not a plain file.")
-        if name != WEIGHTS_FILE and file.stat().st_size > SMALL:
-            raise UserError(f"{file} is larger than any such file can be.")
+        _check_file(folder, name)
     try:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{folder / MANIFEST_FILE} is broken: {error}.") from error
-    if not isinstance(manifest, dict) or set(manifest) != set(HASHED_FILES):
+    possible = {*HASHED_FILES, *(indexer.file for indexer in WORD_INDEXERS.values())}
+    if not isinstance(manifest, dict) or not set(HASHED_FILES) <= set(manifest) <= possible:
         raise UserError(f"{folder / MANIFEST_FILE} must describe {', '.join(HASHED_FILES)} and nothing else.")
-    for name in HASHED_FILES:
+    for name in manifest:
+        _check_file(folder, name)
         if manifest[name] != _describe(folder / name):
             raise UserError(
                 f"{folder / name} is not the file that {MANIFEST_FILE} describes: it was changed or cut short."
             )
+    return set(manifest)
+
+
+def _check_file(folder: Path, name: str) -> None:
+    file = folder / name
+    if file.is_symlink() or not file.is_file():
+        raise UserError(f"{folder} is not a model folder: {name} is missing or not a plain file.")
+    if name != WEIGHTS_FILE and file.stat().st_size > SMALL:
+        raise UserError(f"{file} is larger than any such file can be.")
 
 
 def _read_config(file: Path) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from seqclf.run.report import write_report
 from seqclf.run.results import RunResult, git_commit, show, versions, write_metrics
 from seqclf.run.schema import check_config
 from seqclf.text.vocabulary import Vocabulary
+from seqclf.token_features import word_indexers
 
 log = logging.getLogger("seqclf")
 
@@ -105,6 +106,7 @@ def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | 
             split_seed=config["data"]["split_seed"],
             join_fields=not is_part(config["multifield"]),
             start=start,
+            word_indexers=word_indexers(config["embedder"], parts),
             progress=progress,
         )
     if store.validation is None or len(store.validation) == 0:

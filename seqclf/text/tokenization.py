@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -64,7 +65,8 @@ class Tokenization:
         if self.add_words is not None:
             status = VectorFile(self.add_words).path.stat()
             added = [str(Path(self.add_words).resolve()), status.st_size, status.st_mtime_ns]
-        return {**vars(self), "add_words": added}
+        names = ("split", "lowercase", "min_count", "max_size", "max_length")
+        return {**{name: getattr(self, name) for name in names}, "add_words": added}
 
     def train(self, texts: Iterable[str]) -> Tokenizer:
         """Count the words of the texts and number them, the most frequent first, behind the special tokens.
@@ -93,6 +95,14 @@ class Tokenization:
             tokenizer.enable_truncation(self.max_length)
         return tokenizer
 
+    def cut(self, text: str) -> list[str]:
+        """The words of a text, before any of them is known."""
+        return cut(self._cutter, text)[: self.max_length]
+
+    @cached_property
+    def _cutter(self) -> Tokenizer:
+        return self._tokenizer(models.WordLevel())
+
     def _added(self, tokenizer: Tokenizer) -> Iterator[str]:
         """The words of the file as they stand in a text; a word that a text never gives as one token is none."""
         if self.add_words is None:
@@ -120,3 +130,10 @@ def _apart() -> pre_tokenizers.Split:
 def well_formed(text: str) -> str:
     """The text with U+FFFD for every lone surrogate, which UTF-8 cannot hold and `tokenizers` refuses."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def cut(tokenizer: Tokenizer, text: str) -> list[str]:
+    """The words of a text as the tokenizer cuts it, normalised, whether it knows them or not."""
+    normal = tokenizer.normalizer.normalize_str(well_formed(text))
+    words = [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal)]
+    return words if tokenizer.truncation is None else words[: tokenizer.truncation["max_length"]]

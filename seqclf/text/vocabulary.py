@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -11,8 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from seqclf.batch import UNKNOWN
 from seqclf.errors import UserError, nearest
-from seqclf.text.tokenization import well_formed
+from seqclf.text.characters import Characters
+from seqclf.text.tokenization import cut, well_formed
+from seqclf.text.word_indexer import WordIndexer
+
+WORD_INDEXERS: dict[str, type[WordIndexer]] = {"characters": Characters}
 
 TOKENIZER_FILE, LABELS_FILE = "tokenizer.json", "labels.json"
 
@@ -30,6 +35,7 @@ class Vocabulary:
         join_fields: whether the fields of a record are one sequence, with `[SEP]` between them.
         columns: the text columns of a table, one per field, and for pairs those of the first record before those of the
             second; None where they are called as the fields.
+        word_indexers: what numbers the inside of words, by name; None for nothing.
     """
 
     def __init__(
@@ -39,12 +45,14 @@ class Vocabulary:
         fields: Sequence[str],
         join_fields: bool = False,
         columns: Sequence[str] | None = None,
+        word_indexers: Mapping[str, WordIndexer] | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.labels = list(labels)
         self.fields = tuple(fields)
         self.join_fields = join_fields
         self.columns = self.fields if columns is None else tuple(columns)
+        self.word_indexers = dict(word_indexers or {})
         self._label_indices = {label: index for index, label in enumerate(self.labels)}
         if len(self._label_indices) != len(self.labels):
             raise ValueError(f"`labels` must be distinct, but are {self.labels}")
@@ -62,13 +70,15 @@ class Vocabulary:
         return len(self.labels)
 
     def size(self, indexer: str = "tokens") -> int:
-        """How many ids an indexer can give, `V`: the words and the special tokens.
+        """How many ids an indexer can give, `V`: the words (characters, ...) and the special tokens.
 
         Raises:
             ValueError: for an indexer that this vocabulary does not have.
         """
+        if indexer in self.word_indexers:
+            return self.word_indexers[indexer].size
         if indexer != "tokens":
-            raise ValueError(f"there is no indexer {indexer!r}. {nearest(indexer, ['tokens'])}")
+            raise ValueError(f"there is no indexer {indexer!r}. {nearest(indexer, ['tokens', *self.word_indexers])}")
         return int(self.tokenizer.get_vocab_size(with_added_tokens=True))
 
     def words(self) -> list[str]:
@@ -101,7 +111,7 @@ class Vocabulary:
     def extend_labels(self, new: Iterable[str]) -> Vocabulary:
         """The same vocabulary with more classes: known labels keep their number, new ones are appended in order."""
         labels = list(dict.fromkeys([*self.labels, *new]))
-        return Vocabulary(self.tokenizer, labels, self.fields, self.join_fields, self.columns)
+        return Vocabulary(self.tokenizer, labels, self.fields, self.join_fields, self.columns, self.word_indexers)
 
     def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Number the tokens of many texts.
@@ -118,19 +128,47 @@ class Vocabulary:
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
         return np.fromiter(chain.from_iterable(ids), dtype=np.int32, count=int(lengths.sum())), lengths
 
+    def cut(self, text: str) -> list[str]:
+        """The words of a text, normalised: what `encode` numbers, known or not."""
+        return cut(self.tokenizer, text)
+
+    def word_id(self, word: str) -> int:
+        """The number of a word that `cut` gave."""
+        index = self.tokenizer.token_to_id(word)
+        return UNKNOWN if index is None else int(index)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that `save` writes."""
+        return (TOKENIZER_FILE, LABELS_FILE, *(indexer.file for indexer in self.word_indexers.values()))
+
     def save(self, folder: Path | str) -> None:
-        """Write `tokenizer.json` and `labels.json` into the folder."""
+        """Write `tokenizer.json`, `labels.json` and what the indexers of words need into the folder."""
         folder = Path(folder)
         (folder / TOKENIZER_FILE).write_text(self.tokenizer.to_str(), encoding="utf-8")
         labels = json.dumps(self.labels, ensure_ascii=False, indent=0)
         # A lone surrogate in a name becomes its JSON escape.
         (folder / LABELS_FILE).write_text(labels + "\n", encoding="utf-8", errors="backslashreplace")
+        for indexer in self.word_indexers.values():
+            indexer.save(folder)
 
     @classmethod
     def load(
-        cls, folder: Path | str, fields: Sequence[str], join_fields: bool = False, columns: Sequence[str] | None = None
+        cls,
+        folder: Path | str,
+        fields: Sequence[str],
+        join_fields: bool = False,
+        columns: Sequence[str] | None = None,
+        word_indexers: Iterable[str] = (),
     ) -> Vocabulary:
         """Read what `save` wrote.
+
+        Args:
+            folder: where it lies.
+            fields: names of the text fields.
+            join_fields: whether they are one sequence.
+            columns: the text columns of a table.
+            word_indexers: names of what numbers the inside of words.
 
         Raises:
             UserError: for a file that is missing or broken.
@@ -147,4 +185,5 @@ class Vocabulary:
             raise UserError(f"{file} is broken: {error}") from error
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise UserError(f"{file} must hold a list of label names.")
-        return cls(tokenizer, labels, fields, join_fields, columns)
+        indexers = {name: WORD_INDEXERS[name].load(folder) for name in word_indexers}
+        return cls(tokenizer, labels, fields, join_fields, columns, indexers)

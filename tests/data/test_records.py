@@ -10,6 +10,7 @@ from seqclf.batch import EMPTY, SEPARATOR, RecordBatch
 from seqclf.data import records as module
 from seqclf.data.records import IndexedRecords, index_records
 from seqclf.ragged import Rows
+from seqclf.text.characters import Characters
 from seqclf.text.tokenization import Tokenization
 from seqclf.text.vocabulary import Vocabulary
 
@@ -113,3 +114,49 @@ def test_a_memory_map_is_read_as_a_plain_array(tmp_path: Path) -> None:
     assert type(indexed.ids) is np.ndarray
     assert np.shares_memory(indexed.ids, ids)
     assert indexed.batch(np.array([1])).tokens["tokens"].values.tolist() == [2, 3]
+
+
+def looking_inside(num_fields: int = 3, join_fields: bool = False) -> Vocabulary:
+    fields = [f"field{place}" for place in range(num_fields)]
+    indexers = {"characters": Characters.fit(dict.fromkeys("abcdef", 1))}
+    return Vocabulary(TOKENIZER, ["x", "y"], fields, join_fields, word_indexers=indexers)
+
+
+def characters_by_hand(record: tuple[str, ...], join_fields: bool) -> list[list[int]]:
+    """The characters of every token of a record, one text at a time."""
+    indexer = Characters.fit(dict.fromkeys("abcdef", 1))
+    words = [text.lower().split() for text in record if text.split()] or [["[EMPTY]"]]
+    between: list[str] = ["[SEP]"] if join_fields else []
+    flat = words[0] + [word for row in words[1:] for word in (*between, *row)]
+    return [indexer.parts(word) for word in flat]
+
+
+@given(RECORDS, st.booleans(), st.data())
+@settings(max_examples=50, deadline=None)
+def test_every_token_comes_with_what_is_inside_of_it(
+    records: list[tuple[str, ...]], join_fields: bool, data: st.DataObject
+) -> None:
+    vocabulary = looking_inside(join_fields=join_fields)
+    indexed = index_records(vocabulary, records)
+    np.testing.assert_array_equal(indexed.ids, index_records(vocabulary_of(join_fields=join_fields), records).ids)
+    places = st.lists(st.integers(0, max(len(records) - 1, 0)), max_size=8 if records else 0)
+    indices = np.array(data.draw(places), dtype=np.int64)
+    batch = indexed.batch(indices)
+    inside = batch.tokens["characters"]
+    assert inside.rows is batch.tokens["tokens"].rows
+    parts = list(inside.parts.values.split(inside.parts.rows.lengths.tolist()))
+    assert len({tuple(part.tolist()) for part in parts}) <= len(parts) == len(inside.values.unique())
+    found = [parts[number].tolist() for number in inside.values]
+    assert found == [row for place in indices for row in characters_by_hand(records[place], join_fields)]
+
+
+@given(st.lists(st.text(max_size=20), max_size=6), st.sampled_from(["words", "whitespace", "characters"]))
+@settings(max_examples=100, deadline=None)
+def test_ids_are_the_same_whether_words_are_looked_into_or_not(texts: list[str], split: str) -> None:
+    tokenizer = Tokenization(split=split, max_length=5).train(texts[::2])
+    indexers = {"characters": Characters.fit({"a": 1})}
+    records = [(text,) for text in texts]
+    plain = index_records(Vocabulary(tokenizer, ["x"], ["text"]), records)
+    inside = index_records(Vocabulary(tokenizer, ["x"], ["text"], word_indexers=indexers), records)
+    np.testing.assert_array_equal(inside.ids, plain.ids)
+    np.testing.assert_array_equal(inside.sequence_offsets, plain.sequence_offsets)

@@ -402,3 +402,34 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     build(tmp_path)  # of other records
     assert not list(tmp_path.glob(".half-*"))
     assert len(list(tmp_path.glob("store-*.lock"))) == 2
+
+
+@pytest.mark.parametrize("join_fields", [False, True])
+def test_a_store_that_looks_inside_of_words_holds_what_numbering_in_memory_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, join_fields: bool
+) -> None:
+    monkeypatch.setattr("seqclf.data.store_part.PIECE", 7)
+    given = {
+        "validation_size": 0.2,
+        "test": [("unseen wörds", "", "ham"), ("", "", "spam")],
+        "join_fields": join_fields,
+    }
+    plain, store = build(tmp_path, **given), build(tmp_path, word_indexers=["characters"], **given)
+    assert plain.folder != store.folder
+    assert "words" not in {file.stem for file in plain.folder.rglob("*.npy")}
+    tables = {"train": TRAIN, "validation": TRAIN, "test": given["test"]}
+    for split, table in tables.items():
+        records = getattr(store, split)
+        np.testing.assert_array_equal(records.ids, getattr(plain, split).ids)
+        expected = index_records(store.vocabulary, [table[row][:2] for row in records.rows])
+        indices = np.arange(len(records))[::-1]
+        one, other = records.batch(indices).tokens["characters"], expected.batch(indices).tokens["characters"]
+        rows = [parts.parts.values.split(parts.parts.rows.lengths.tolist()) for parts in (one, other)]
+        tokens = [[row[word].tolist() for word in parts.values] for row, parts in zip(rows, (one, other), strict=True)]
+        assert tokens[0] == tokens[1]
+
+
+def test_characters_are_those_of_the_training_split_alone(tmp_path: Path) -> None:
+    store = build(tmp_path, test=[("ß", "", "ham")], word_indexers=["characters"])
+    assert "ß" not in store.vocabulary.word_indexers["characters"].characters
+    assert "0" in store.vocabulary.word_indexers["characters"].characters

@@ -14,6 +14,7 @@ from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.errors import UserError
 from seqclf.nn.bag import Bag
 from seqclf.run.compose import compose, plain
+from seqclf.text.characters import Characters
 from seqclf.text.tokenization import Tokenization
 from seqclf.text.vocabulary import Vocabulary
 
@@ -252,3 +253,33 @@ def test_a_model_that_started_with_word_vectors_does_not_need_their_file_again(t
     model.save_pretrained(tmp_path / "model")
     vectors.unlink()
     assert SequenceClassifier.from_pretrained(tmp_path / "model").predict(TEXTS) == model.predict(TEXTS)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["embedder=characters", "encoder@embedder.encoder=lstm"],
+        ["embedder=char_ngrams"],
+        ["embedder=several", "embedder.combine=project", "embedder.names=[word,characters,char_ngrams]"],
+    ],
+)
+def test_a_model_that_looks_inside_of_words_predicts_exactly_as_the_saved_one(
+    tmp_path: Path, overrides: list[str]
+) -> None:
+    vocab = build().vocab
+    words = {word: 1 for record in TEXTS for text in record for word in vocab.cut(text)}
+    indexers = {"characters": Characters.fit(words)}
+    vocab = Vocabulary(vocab.tokenizer, vocab.labels, vocab.fields, word_indexers=indexers)
+    model = build_classifier(plain(compose(*overrides)), vocab).eval()
+    folder = model.save_pretrained(tmp_path / "model")
+    records = [*TEXTS, ["unseen lünches", "strangely"]]
+    assert SequenceClassifier.from_pretrained(folder).predict(records) == model.predict(records)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert "characters.json" in manifest
+    (folder / "characters.json").write_text("[]")
+    with pytest.raises(UserError, match=r"characters\.json is not the file"):
+        SequenceClassifier.from_pretrained(folder)
+    del manifest["characters.json"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match="reads 'characters' of each word"):
+        SequenceClassifier.from_pretrained(folder)

@@ -12,28 +12,41 @@ from torch import Tensor, nn
 
 from seqclf.batch import EMPTY
 from seqclf.build import make_seq2seq
+from seqclf.nn.embedder import TextFieldEmbedder
 from seqclf.parts import make
-from seqclf.ragged import Ragged, Rows
+from seqclf.ragged import Ragged, Rows, WordParts
 from seqclf.several import is_several
+from seqclf.text.characters import Characters
+from seqclf.text.tokenization import Tokenization
+from seqclf.text.vocabulary import Vocabulary
+from seqclf.token_features import build_embedder
 
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = ("encoder", "seq2seq", "multifield", "multifield_seq2seq", "embedder")
 # The order of a row does not matter to these.
 SETS = {"bag", "attention", "multihead_attention", "feedforward", "pass_through", "gated_sum"}
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
-INPUT_DIM, NUM_FIELDS, VOCAB_SIZE = 6, 5, 50
+INPUT_DIM, NUM_FIELDS = 6, 5
+WORDS = [f"w{place * 7919}" for place in range(46)]
+VOCABULARY = Vocabulary(
+    Tokenization().train(WORDS), ["x"], ["text"], word_indexers={"characters": Characters.fit(dict.fromkeys(WORDS, 1))}
+)
 SMALL = {"hidden_size": 8, "feedforward_hidden_dim": 16, "num_filters": 7, "buckets": 100}  # the laws know no size
 
 
 def node(group: str, name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
     for default in loaded.pop("defaults", []):
+        if default == "_self_":
+            continue
         if isinstance(default, str):  # "lstm@lstm", another choice of the group under its own name
             choice, _, key = default.partition("@")
             loaded = {key: node(group, choice), **loaded}
             continue
-        for where, choice in default.items():
-            loaded = {**node(where.strip("/").split("@")[0], choice), **loaded}
+        for where, choice in default.items():  # "/encoder@_here_: lstm", or "/encoder@encoder: cnn" for a part inside
+            inner, _, key = where.strip("/").partition("@")
+            found = node(inner, choice)
+            loaded = {**(found if key in ("", "_here_") else {key: found}), **loaded}
     return loaded
 
 
@@ -58,16 +71,18 @@ def small(loaded: dict[str, Any]) -> dict[str, Any]:
 def build(group: str, name: str, dtype: torch.dtype = torch.float64) -> nn.Module:
     given = small(node(group, name))
     built: nn.Module
-    if is_several(given):
+    if group == "embedder":
+        built = build_embedder(given, VOCABULARY, sparse=True)
+    elif is_several(given):
         built = make_seq2seq(given, group, INPUT_DIM)
     else:
-        built = make(given, group, input_dim=INPUT_DIM, num_fields=NUM_FIELDS, vocab_size=VOCAB_SIZE)
+        built = make(given, group, input_dim=INPUT_DIM, num_fields=NUM_FIELDS)
     return built.to(dtype).eval()
 
 
 def values(group: str, size: int, dtype: torch.dtype) -> Tensor:
     if group == "embedder":
-        return torch.randint(EMPTY, VOCAB_SIZE, (size,))
+        return torch.randint(EMPTY, VOCABULARY.size(), (size,))
     return torch.randn(size, INPUT_DIM, dtype=dtype)
 
 
@@ -95,9 +110,24 @@ def take(sequences: Ragged, order: list[int]) -> Ragged:
     return Ragged(sequences.values[torch.from_numpy(kept)], rows)
 
 
+def apply(part: nn.Module, sequences: Ragged) -> Any:
+    """What a part gives; an embedder is given all that a batch says of these tokens."""
+    if not isinstance(part, TextFieldEmbedder):
+        return part(sequences)
+    words, known = VOCABULARY.words(), VOCABULARY.word_indexers
+    distinct, places = sequences.values.unique(return_inverse=True)
+    inside = {
+        name: WordParts(
+            places, sequences.rows, Ragged.from_sequences([indexer.parts(words[word]) for word in distinct])
+        )
+        for name, indexer in known.items()
+    }
+    return part({"tokens": sequences, **inside})
+
+
 def outputs(part: nn.Module, sequences: Ragged) -> list[Tensor]:
     """What a part gives for each row."""
-    out = part(sequences)
+    out = apply(part, sequences)
     if isinstance(out, Ragged):
         return list(out.values.split(out.rows.lengths.tolist()))
     return list(out)
@@ -124,7 +154,7 @@ def test_permuting_rows_permutes_outputs(group: str, name: str) -> None:
 @pytest.mark.parametrize(("group", "name"), PARTS)
 def test_rows_in_are_rows_out_and_the_last_dimension_is_the_output_dim(group: str, name: str) -> None:
     part, batch = build(group, name), draw(group, lengths_of(group))
-    out = part(batch)
+    out = apply(part, batch)
     if isinstance(out, Ragged):
         assert out.rows is batch.rows
         assert out.values.shape == (batch.rows.num_values, part.output_dim)

@@ -1,0 +1,81 @@
+"""The embedders that a configuration names, and the indexers that they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from seqclf.errors import UserError
+from seqclf.nn.embedder import TextFieldEmbedder
+from seqclf.parts import Parts, make, resolve
+from seqclf.several import is_several, named, settings
+from seqclf.text.vocabulary import Vocabulary
+
+Node = Mapping[str, Any]
+WORDS = "tokens"  # the indexer that every model has
+
+
+def word_indexers(embedder: Node, parts: Parts = ()) -> list[str]:
+    """The names of the indexers of the inside of words that an embedder asks for, each once.
+
+    Args:
+        embedder: the node of the configuration.
+        parts: classes of the caller's own.
+
+    Raises:
+        UserError: for a part that is refused.
+    """
+    asked = [_indexer(node, key, parts) for key, node in _embedders(embedder)]
+    return [name for name in dict.fromkeys(asked) if name != WORDS]
+
+
+def build_embedder(
+    embedder: Node, vocab: Vocabulary, sparse: bool, parts: Parts = (), build: Callable[..., Any] = make
+) -> TextFieldEmbedder:
+    """Build the embedder of a model.
+
+    Args:
+        embedder: the node of the configuration: one embedder, or several by name.
+        vocab: sizes their tables.
+        sparse: whether a table may have sparse gradients.
+        parts: classes of the caller's own.
+        build: `make`, with what else is threaded.
+
+    Raises:
+        UserError: for a part that is refused or cannot be built, or one that is named twice.
+    """
+    built: dict[str, Any] = {}
+    for key, node in _embedders(embedder):
+        indexer = _indexer(node, key, parts)
+        name = key.rpartition(".")[2] if is_several(embedder) else indexer
+        if name in built:
+            raise UserError(f"embedder.names: {name!r} is named twice.")
+        if indexer != WORDS and indexer not in vocab.word_indexers:
+            raise UserError(f"{key} reads {indexer!r} of each word, which the vocabulary has no numbers for.")
+        own = dict(node)
+        if "sparse" in own:
+            own["sparse"] = own["sparse"] and sparse
+        words = vocab.words() if own.get("vectors") else ()
+        built[name] = build(own, key, vocab_size=vocab.size(indexer), words=words)
+    if not is_several(embedder):
+        return TextFieldEmbedder(built)
+    several: TextFieldEmbedder = build(settings(embedder), "embedder", token_embedders=built)
+    return several
+
+
+def without_files(embedder: Any) -> Any:
+    """What a model folder says of an embedder: the files that it started with are in its weights."""
+    if not isinstance(embedder, Mapping):
+        return embedder
+    return {name: None if name == "vectors" else without_files(value) for name, value in embedder.items()}
+
+
+def _embedders(embedder: Node) -> list[tuple[str, Node]]:
+    """Every embedder that a node names, and where it stands."""
+    if not is_several(embedder):
+        return [("embedder", embedder)]
+    return [(f"embedder.{name}", node) for name, node in named(embedder, "embedder")]
+
+
+def _indexer(node: Node, key: str, parts: Parts) -> str:
+    return str(getattr(resolve(str(node["_target_"]), key, parts), "indexer", WORDS))
