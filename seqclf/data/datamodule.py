@@ -10,7 +10,10 @@ from seqclf.batch import RecordBatch
 from seqclf.data.records import IndexedRecords
 from seqclf.data.sampler import BatchSampler
 from seqclf.data.store import Store
+from seqclf.errors import UserError, nearest
 from seqclf.ragged import IntArray
+
+SAMPLERS = ("length", "balanced")
 
 
 class Batches(Dataset[RecordBatch]):
@@ -45,6 +48,11 @@ class DataModule(pl.LightningDataModule):
         seed: of the order of the training records.
         num_workers: processes that gather batches; numbered records are gathered faster than any model reads them,
             so 0 is right unless the store lies on a slow disk.
+        sampler: "length": every training record once an epoch; "balanced": every class equally often. Both put records
+            of like length together.
+
+    Raises:
+        UserError: for a sampler that there is not, or that these records cannot have.
     """
 
     def __init__(
@@ -55,8 +63,15 @@ class DataModule(pl.LightningDataModule):
         max_tokens: int | None = None,
         seed: int = 0,
         num_workers: int = 0,
+        sampler: str = "length",
     ) -> None:
         super().__init__()
+        if sampler not in SAMPLERS:
+            raise UserError(f"data.sampler cannot be {sampler!r}. {nearest(sampler, SAMPLERS)}")
+        labels = store.train.labels
+        if sampler == "balanced" and (labels is None or labels.ndim != 1):
+            raise UserError("data.sampler=balanced needs one label for each record; type data.sampler=length.")
+        self.classes = labels if sampler == "balanced" else None
         self.store = store
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
@@ -66,7 +81,7 @@ class DataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[RecordBatch]:
         """The training records, shuffled anew every epoch."""
-        return self._loader(self.store.train, self.batch_size, shuffle=True)
+        return self._loader(self.store.train, self.batch_size, shuffle=True, classes=self.classes)
 
     def val_dataloader(self) -> DataLoader[RecordBatch] | list[DataLoader[RecordBatch]]:
         """The validation records, the longest first; no loader where there are none."""
@@ -83,9 +98,13 @@ class DataModule(pl.LightningDataModule):
     def _evaluation(self, records: IndexedRecords | None) -> DataLoader[RecordBatch] | list[DataLoader[RecordBatch]]:
         return [] if records is None else self._loader(records, self.eval_batch_size, shuffle=False)
 
-    def _loader(self, records: IndexedRecords, batch_size: int, shuffle: bool) -> DataLoader[RecordBatch]:
+    def _loader(
+        self, records: IndexedRecords, batch_size: int, shuffle: bool, classes: IntArray | None = None
+    ) -> DataLoader[RecordBatch]:
         rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
-        sampler = BatchSampler(records.lengths, batch_size, self.max_tokens, self.seed, shuffle, rank, world_size)
+        sampler = BatchSampler(
+            records.lengths, batch_size, self.max_tokens, self.seed, shuffle, rank, world_size, classes
+        )
         return DataLoader(
             Batches(records),
             batch_size=None,  # an item is a batch

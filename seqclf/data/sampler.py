@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from torch.utils.data import Sampler
 
+from seqclf.data.balance import balanced_order
 from seqclf.errors import UserError
 from seqclf.ragged import IntArray
 
@@ -31,6 +32,8 @@ class BatchSampler(Sampler[IntArray]):
         shuffle: True to train, False to evaluate.
         rank: which process this is.
         world_size: how many processes share the records.
+        classes: the class of each record `(R,)`, to train on every class equally often (`balanced_order`); None to
+            train on every record once an epoch.
 
     Raises:
         UserError: for batches that could hold nothing.
@@ -45,6 +48,7 @@ class BatchSampler(Sampler[IntArray]):
         shuffle: bool = True,
         rank: int = 0,
         world_size: int = 1,
+        classes: IntArray | None = None,
     ) -> None:
         if batch_size < 1 or (max_tokens is not None and max_tokens < 1):
             raise UserError(
@@ -58,6 +62,7 @@ class BatchSampler(Sampler[IntArray]):
         self.shuffle = shuffle
         self.rank = rank
         self.world_size = world_size
+        self.classes = classes
         self.epoch = 0
         self.skip = 0
         self._planned: tuple[int, list[IntArray]] | None = None
@@ -109,7 +114,8 @@ class BatchSampler(Sampler[IntArray]):
         """The records, shuffled and sorted inside windows, in rounds of one for each rank; the edges of the batches."""
         world, window = self.world_size, self._window()
         count = len(self.lengths) // world
-        order = rng.permutation(len(self.lengths))[: count * world]
+        order = rng.permutation(len(self.lengths)) if self.classes is None else balanced_order(self.classes, rng)
+        order = order[: count * world]
         # One sort: by window first, by length inside it.
         longest = int(self.lengths.max(initial=0)) + 1
         windows = np.arange(len(order)) // (window * world)

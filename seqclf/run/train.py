@@ -46,7 +46,7 @@ from seqclf.token_features import word_indexers
 log = logging.getLogger("seqclf")
 
 RUN_ROOMS = ("seqclf.data.", "seqclf.text.", "seqclf.run.")
-SHARED_DATA_KEYS = ("batch_size", "max_tokens", "validation_size", "split_seed")
+SHARED_DATA_KEYS = ("batch_size", "max_tokens", "validation_size", "split_seed", "sampler")
 
 
 def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
@@ -164,7 +164,11 @@ def _run(
     config: Mapping[str, Any], source: Source, store: Store, model: SequenceClassifier, folder: Path, began: float
 ) -> RunResult:
     data = DataModule(
-        store, config["data"]["batch_size"], max_tokens=config["data"]["max_tokens"], seed=int(config["seed"])
+        store,
+        config["data"]["batch_size"],
+        max_tokens=config["data"]["max_tokens"],
+        seed=int(config["seed"]),
+        sampler=config["data"]["sampler"],
     )
     history = History(model.monitor, model.monitor_mode)
     progress = RunProgress(visible=config["trainer"]["progress_bar"])

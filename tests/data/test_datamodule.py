@@ -11,6 +11,7 @@ from torch import Tensor
 from seqclf.batch import RecordBatch
 from seqclf.data.datamodule import DataModule
 from seqclf.data.records import IndexedRecords
+from seqclf.errors import UserError
 from seqclf.ragged import Rows
 
 
@@ -120,3 +121,18 @@ def epoch_of(store: SimpleNamespace, epoch: int) -> list[list[int]]:
     loader = DataModule(store, 2, max_tokens=30).train_dataloader()
     loader.sampler.set_epoch(epoch)
     return seen_in(loader)
+
+
+def test_a_balanced_loader_draws_every_class_equally_often(store: SimpleNamespace) -> None:
+    store.train.labels = (np.arange(len(store.train)) % 10 == 0).astype(np.int32)
+    labels = torch.cat([batch.labels for batch in DataModule(store, 4, sampler="balanced").train_dataloader()])
+    assert abs(int(labels.sum()) * 2 - len(store.train)) <= 1
+    assert len(labels) == len(store.train)
+
+
+def test_a_sampler_that_there_is_not_or_that_cannot_be_is_refused(store: SimpleNamespace) -> None:
+    with pytest.raises(UserError, match=r"data\.sampler cannot be 'balance'\. Did you mean 'balanced'"):
+        DataModule(store, 4, sampler="balance")
+    store.train.labels = np.zeros((len(store.train), 3), dtype=np.int32)
+    with pytest.raises(UserError, match="one label for each record"):
+        DataModule(store, 4, sampler="balanced")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqclf.data.balance import balanced_order
 from seqclf.data.sampler import BatchSampler
 from seqclf.errors import UserError
 from seqclf.ragged import IntArray
@@ -150,3 +151,59 @@ def test_a_million_records_are_planned_in_a_second() -> None:
     began = time.process_time()
     assert len(BatchSampler(lengths, 64)) == 15_625
     assert time.process_time() - began < 1
+
+
+CLASSES = (
+    st.lists(st.integers(-2, 4), min_size=1, max_size=200).map(np.array).filter(lambda classes: classes.max() >= 0)
+)
+
+
+@given(CLASSES, st.integers(0, 3))
+@settings(max_examples=80, deadline=None)
+def test_balanced_draws_every_class_and_inside_it_every_record_equally_often(classes: IntArray, seed: int) -> None:
+    order = balanced_order(classes, np.random.default_rng(seed))
+    assert len(order) == len(classes)
+    times = np.bincount(order, minlength=len(classes))
+    assert times[classes < 0].sum() == 0
+    draws = [int(times[classes == name].sum()) for name in set(classes[classes >= 0].tolist())]
+    assert max(draws) - min(draws) <= 1
+    for name in set(classes[classes >= 0].tolist()):
+        assert np.ptp(times[classes == name]) <= 1
+
+
+def balanced(seed: int = 1, world: int = 1, rank: int = 0, max_tokens: int | None = None) -> BatchSampler:
+    rng = np.random.default_rng(0)
+    classes = (rng.random(600) < 0.1).astype(np.int32)
+    lengths = rng.integers(1, 50, 600)
+    return BatchSampler(lengths, 8, max_tokens, seed=seed, rank=rank, world_size=world, classes=classes)
+
+
+@pytest.mark.parametrize("max_tokens", [None, 150])
+def test_balanced_batches_hold_every_class_equally_often_and_records_of_like_length(max_tokens: int | None) -> None:
+    sampler = balanced(max_tokens=max_tokens)
+    assert sampler.classes is not None
+    for epoch in (0, 3):
+        batches = batches_of(sampler, epoch)
+        drawn = np.bincount(sampler.classes[list(chain.from_iterable(batches))])
+        assert drawn.tolist() == [300, 300] if max_tokens is None else abs(drawn[0] - drawn[1]) < 30
+        within_bounds(batches, sampler.lengths, 8, max_tokens)
+        assert np.median([np.ptp(sampler.lengths[batch]) for batch in batches]) < 10
+
+
+def test_balanced_order_depends_on_seed_and_epoch_alone_and_can_be_skipped_into() -> None:
+    whole = batches_of(balanced(), 3)
+    used = balanced()
+    batches_of(used, 5)
+    assert batches_of(used, 3) == whole
+    assert batches_of(used, 4) != whole
+    assert batches_of(balanced(seed=2), 3) != whole
+    used.set_epoch(3, skip=7)
+    assert [batch.tolist() for batch in used] == whole[7:]
+
+
+def test_two_balanced_ranks_see_together_what_one_process_sees() -> None:
+    ranks = [batches_of(balanced(world=2, rank=rank), 2) for rank in (0, 1)]
+    alone = balanced()
+    alone.batch_size = 16
+    together = [sorted(a + b) for a, b in zip(*ranks, strict=True)]
+    assert together == [sorted(batch) for batch in batches_of(alone, 2)]

@@ -8,6 +8,8 @@ import torch
 from seqclf.classifiers.focal_loss import FocalLoss
 from seqclf.classifiers.losses import CrossEntropy
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
+from seqclf.data.balance import balanced_order
+from seqclf.errors import UserError
 from seqclf.run.compose import compose
 from seqclf.run.conf_path import conf_path
 from seqclf.run.results import RunResult
@@ -60,3 +62,17 @@ def test_every_loss_trains_and_is_saved(overrides: tuple[str, ...], kind: type[C
     assert (model.loss.weights is not None) == weighted
     if not weighted and isinstance(model.loss, FocalLoss):
         assert model.loss.gamma == 1
+
+
+def test_a_balanced_sampler_is_what_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        "seqclf.data.sampler.balanced_order",
+        lambda classes, rng: seen.append(classes) or balanced_order(classes, rng),
+    )
+    run()
+    assert not seen
+    run("data.sampler=balanced")
+    assert len(seen[0]) == 90  # of 100, without those to validate on
+    with pytest.raises(UserError, match=r"data\.sampler cannot be 'balance'\. Did you mean 'balanced'"):
+        run("data.sampler=balance")
