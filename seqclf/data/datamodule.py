@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -71,7 +72,7 @@ class DataModule(pl.LightningDataModule):
         labels = store.train.labels
         if sampler == "balanced" and (labels is None or labels.ndim != 1):
             raise UserError("data.sampler=balanced needs one label for each record; type data.sampler=length.")
-        self.classes = labels if sampler == "balanced" else None
+        self.classes = labels.astype(np.int64) if sampler == "balanced" and labels is not None else None
         self.store = store
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
