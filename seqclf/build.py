@@ -11,10 +11,13 @@ from typing import Any
 from seqclf.errors import UserError, nearest
 from seqclf.inference.model_folder import load_vocabulary, load_weights, targets
 from seqclf.nn.chain import Chain
+from seqclf.nn.field_dropout import FieldDropout
 from seqclf.nn.field_embedding import FieldEmbedding
 from seqclf.nn.initializer import Initializer
+from seqclf.nn.per_field import PerFieldSeq2SeqEncoder, PerFieldSeq2VecEncoder
 from seqclf.nn.regularizer import Regularizer
 from seqclf.nn.seq2seq_encoder import Seq2SeqEncoder
+from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
 from seqclf.parts import Parts, is_part, make, part_arguments, resolve
 from seqclf.several import NAMES, is_several, named, only_named, settings
 from seqclf.text.vocabulary import Vocabulary
@@ -155,14 +158,12 @@ def _build_stack(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts, spa
     build: Callable[..., Any] = partial(make, parts=parts, num_fields=len(vocab.fields))
     embedder = build_embedder(config["embedder"], vocab, sparse, parts, build)
     width = embedder.output_dim
-    seq2seq = None
-    if is_part(config.get("seq2seq")):
-        seq2seq = make_seq2seq(config["seq2seq"], "seq2seq", width, build)
-        width = seq2seq.output_dim
-    encoder = build(config["encoder"], "encoder", input_dim=width)
+    several_fields = len(vocab.fields) > 1 and not vocab.join_fields
+    apart = several_fields and (config.get("multifield") or {}).get("separate_encoders", False)
+    seq2seq, encoder = _build_encoders(config, build, width, len(vocab.fields) if apart else 1)
     width = encoder.output_dim
     multifield_seq2seq, multifield = None, None
-    if len(vocab.fields) > 1 and not vocab.join_fields:
+    if several_fields:
         multifield_seq2seq, multifield = _build_multifield(config, build, width, len(vocab.fields))
         width = multifield.output_dim if multifield is not None else width
     elif is_part(config.get("multifield")) or is_part(config.get("multifield_seq2seq")):
@@ -182,11 +183,29 @@ def _build_stack(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts, spa
     }
 
 
+def _build_encoders(
+    config: Mapping[str, Any], build: Callable[..., Any], width: int, copies: int
+) -> tuple[Seq2SeqEncoder | None, Seq2VecEncoder]:
+    """The encoders of tokens; several copies are one for each field."""
+    seq2seqs: list[Seq2SeqEncoder] = []
+    if is_part(config.get("seq2seq")):
+        seq2seqs = [make_seq2seq(config["seq2seq"], "seq2seq", width, build) for _ in range(copies)]
+        width = seq2seqs[0].output_dim
+    encoders: list[Seq2VecEncoder] = [build(config["encoder"], "encoder", input_dim=width) for _ in range(copies)]
+    if copies > 1:
+        return PerFieldSeq2SeqEncoder(seq2seqs) if seq2seqs else None, PerFieldSeq2VecEncoder(encoders)
+    return seq2seqs[0] if seq2seqs else None, encoders[0]
+
+
 def _build_multifield(
     config: Mapping[str, Any], build: Callable[..., Any], width: int, num_fields: int
 ) -> tuple[Seq2SeqEncoder | None, Any]:
     node = dict(config.get("multifield") or {})
     in_context: list[Seq2SeqEncoder] = []
+    node.pop("separate_encoders", None)  # of the tokens
+    field_dropout = node.pop("field_dropout", 0.0)
+    if field_dropout:
+        in_context.append(FieldDropout(width, field_dropout))
     if node.pop("field_embeddings", False):
         in_context.append(FieldEmbedding(width, num_fields))
     if is_part(config.get("multifield_seq2seq")):

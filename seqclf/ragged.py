@@ -131,6 +131,15 @@ class Ragged:
         """Other values `(N, *)` over the same rows."""
         return Ragged(values, self.rows)
 
+    def keep(self, kept: npt.NDArray[np.bool_]) -> Ragged:
+        """The values that `kept` `(N,)` says, each with its position; every row must keep at least one."""
+        rows = self.rows
+        chosen = np.flatnonzero(kept)
+        positions = (rows.places() if rows.positions is None else rows.positions)[chosen]
+        lengths = np.add.reduceat(kept.astype(np.int64), rows.offsets[:-1])
+        values = self.values.index_select(0, host_to_device(chosen, self.device))
+        return Ragged(values, Rows.from_lengths(lengths, positions))
+
     def __len__(self) -> int:
         return len(self.rows)
 

@@ -116,6 +116,23 @@ def test_other_values_share_the_rows() -> None:
         ragged.with_values(torch.zeros(4))
 
 
+def test_values_that_are_kept_keep_their_row_and_position() -> None:
+    ragged = Ragged(torch.tensor([5, 6, 7, 8, 9]), Rows.from_lengths([3, 2], np.array([0, 2, 5, 1, 3])))
+    kept = ragged.keep(np.array([True, False, True, False, True]))
+    assert kept.values.tolist() == [5, 7, 9]
+    assert kept.rows.offsets.tolist() == [0, 2, 3]
+    assert kept.rows.positions is not None
+    assert kept.rows.positions.tolist() == [0, 5, 3]
+    with pytest.raises(ValueError, match="row 1 has 0 values"):
+        ragged.keep(np.array([True, True, True, False, False]))
+
+
+def test_counted_positions_stay_where_they_were() -> None:
+    kept = Ragged.from_sequences([[5, 6, 7]]).keep(np.array([False, True, True]))
+    assert kept.rows.positions is not None
+    assert kept.rows.positions.tolist() == [1, 2]
+
+
 def test_moving_keeps_the_rows() -> None:
     ragged = Ragged.from_sequences([[1, 2], [3]])
     moved = ragged.to("meta")

@@ -7,9 +7,10 @@ from seqclf.batch import RecordBatch
 from seqclf.errors import UserError
 from seqclf.nn.embedder import TextFieldEmbedder
 from seqclf.nn.feedforward import FeedForward
+from seqclf.nn.per_field import PerFieldSeq2SeqEncoder, PerFieldSeq2VecEncoder
 from seqclf.nn.seq2seq_encoder import DenseSeq2SeqEncoder, Seq2SeqEncoder
 from seqclf.nn.seq2vec_encoder import DenseSeq2VecEncoder, Seq2VecEncoder
-from seqclf.ragged import Ragged
+from seqclf.ragged import Ragged, Rows
 
 
 class RecordEncoder(nn.Module):
@@ -52,9 +53,11 @@ class RecordEncoder(nn.Module):
     def forward(self, batch: RecordBatch) -> Tensor:
         """Encode a batch; returns one vector per record, `(B, I, output_dim)`."""
         vectors = self.text_field_embedder(batch.tokens)  # (N, D)
-        if self.seq2seq_encoder is not None:
+        if isinstance(self.seq2seq_encoder, PerFieldSeq2SeqEncoder):
+            vectors = self.seq2seq_encoder(vectors, batch.records)
+        elif self.seq2seq_encoder is not None:
             vectors = self.seq2seq_encoder(vectors)
-        fields = self.dropout(self.seq2vec_encoder(vectors))  # (S, H)
+        fields = self.dropout(self._pool(vectors, batch.records))  # (S, H)
         records = self._join_fields(Ragged(fields, batch.records))  # (R, H)
         if self.feed_forward is not None:
             records = self.feed_forward(records)
@@ -65,6 +68,13 @@ class RecordEncoder(nn.Module):
         for module in self.modules():
             if isinstance(module, DenseSeq2VecEncoder | DenseSeq2SeqEncoder) and module.compiles:
                 module.dense = torch.compile(module.dense, dynamic=True)  # type: ignore[method-assign]
+
+    def _pool(self, vectors: Ragged, records: Rows) -> Tensor:
+        if isinstance(self.seq2vec_encoder, PerFieldSeq2VecEncoder):
+            pooled: Tensor = self.seq2vec_encoder(vectors, records)
+        else:
+            pooled = self.seq2vec_encoder(vectors)
+        return pooled
 
     def _join_fields(self, fields: Ragged) -> Tensor:
         if self.multifield_seq2vec_encoder is None:

@@ -75,6 +75,15 @@ def test_a_chain_keeps_only_what_it_names_and_predicts_the_same(tmp_path: Path) 
     assert SequenceClassifier.from_pretrained(tmp_path / "model").predict(TEXTS) == model.predict(TEXTS)
 
 
+def test_encoders_of_each_field_and_field_dropout_predict_the_same_when_loaded(tmp_path: Path) -> None:
+    options = "multifield.separate_encoders=true", "multifield.field_dropout=0.5", "multifield.field_embeddings=true"
+    model = build("seq2seq=lstm", "encoder=cnn", "multifield=gated_sum", *options).eval()
+    assert len(model.seq2seq_encoder.encoders) == len(model.seq2vec_encoder.encoders) == 2
+    model.save_pretrained(tmp_path / "model")
+    loaded = SequenceClassifier.from_pretrained(tmp_path / "model")
+    assert loaded.predict(TEXTS) == model.predict(TEXTS)
+
+
 def test_a_part_where_no_name_asks_for_it_is_refused(tmp_path: Path) -> None:
     folder = build("seq2seq=chain").save_pretrained(tmp_path / "model")
     config = yaml.safe_load((folder / "config.yaml").read_text())

@@ -54,6 +54,8 @@ def test_every_choice_of_every_group_is_right(override: str) -> None:
         ("recipe.lr", "fast", "recipe.lr must be a number, not 'fast'."),
         ("recipe.ler", 1.0, "recipe.ler: recipe (conf/recipe) has no 'ler'. Did you mean 'lr'?"),
         ("multifield.field_embeddings", 2, "multifield.field_embeddings must be true or false, not 2."),
+        ("multifield.field_dropout", "yes", "multifield.field_dropout must be a number, not 'yes'."),
+        ("multifield.separate_encoder", True, "Did you mean 'separate_encoders'?"),
     ],
 )
 def test_a_mistake_is_said_with_its_key(config: dict[str, Any], path: str, value: Any, message: str) -> None:
