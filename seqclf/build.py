@@ -19,6 +19,7 @@ from seqclf.nn.regularizer import Regularizer
 from seqclf.nn.seq2seq_encoder import Seq2SeqEncoder
 from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
 from seqclf.parts import Parts, is_part, make, part_arguments, resolve
+from seqclf.segmented import refuse_places
 from seqclf.several import NAMES, is_several, named, only_named, settings
 from seqclf.text.vocabulary import Vocabulary
 from seqclf.token_features import build_embedder, without_files
@@ -69,7 +70,7 @@ def build_classifier(
 ) -> Any:
     """Build a classifier from the plain configuration of a run or of a model folder.
 
-    With one field the multifield parts are left out, whatever is set.
+    With one field that is one sequence the multifield parts are left out, whatever is set.
 
     Args:
         config: group name to part, as `conf/` lays it out; the groups of training may be missing.
@@ -158,7 +159,9 @@ def _build_stack(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts, spa
     build: Callable[..., Any] = partial(make, parts=parts, num_fields=len(vocab.fields))
     embedder = build_embedder(config["embedder"], vocab, sparse, parts, build)
     width = embedder.output_dim
-    several_fields = len(vocab.fields) > 1 and not vocab.join_fields
+    several_fields = vocab.several_sequences
+    if vocab.segment is not None:
+        refuse_places(config, parts)
     apart = several_fields and (config.get("multifield") or {}).get("separate_encoders", False)
     seq2seq, encoder = _build_encoders(config, build, width, len(vocab.fields) if apart else 1)
     width = encoder.output_dim

@@ -93,7 +93,12 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
             multifield_dropout,
         )
         self.check_inputs(vocab.num_inputs)
-        if len(vocab.fields) > 1 and not vocab.join_fields and multifield_seq2vec_encoder is None:
+        if vocab.segment is not None and multifield_seq2vec_encoder is None:
+            raise UserError(
+                f"tokens.segment={vocab.segment}: a record is several sequences, but there is no "
+                "`multifield_seq2vec_encoder` to make one vector of them: multifield=bag, attention, lstm, ..."
+            )
+        if vocab.several_sequences and multifield_seq2vec_encoder is None:
             raise UserError(
                 f"The records have {len(vocab.fields)} text fields ({', '.join(vocab.fields)}), but there is no "
                 "`multifield_seq2vec_encoder` to make one vector of them. Give one (multifield=bag), or join the "

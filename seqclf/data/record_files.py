@@ -21,7 +21,7 @@ HEADER = 128  # bytes of a .npy header for one dimension
 DTYPES: dict[str, str] = {
     "ids": "<i4",
     "sequence_offsets": "<i8",
-    "fields": "<i2",
+    "fields": "<i4",
     "record_offsets": "<i8",
     "labels": "<i4",
     "rows": "<i8",

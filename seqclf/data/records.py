@@ -12,6 +12,7 @@ import torch
 from seqclf.batch import EMPTY, SEPARATOR, RecordBatch
 from seqclf.data.word_table import Parts, WordTable
 from seqclf.ragged import IntArray, Ragged, Rows, WordParts
+from seqclf.text.sentences import segments
 from seqclf.text.vocabulary import Vocabulary
 
 PIECE = 4096  # records that are numbered at once
@@ -27,7 +28,7 @@ class IndexedRecords:
     Args:
         ids: token ids `(N,)`.
         sequence_offsets: `(S + 1,)`, sequence `s` holds the ids `sequence_offsets[s]:sequence_offsets[s + 1]`.
-        fields: which named field each sequence is, `(S,)`.
+        fields: which named field each sequence is, or which segment of its record, `(S,)`.
         record_offsets: `(R + 1,)`, record `r` owns the sequences `record_offsets[r]:record_offsets[r + 1]`.
         labels: class indices `(B,)`, -1 where a label is not among the classes, -2 where a record has none; None
             without labels.
@@ -41,7 +42,7 @@ class IndexedRecords:
         self,
         ids: npt.NDArray[np.int32],
         sequence_offsets: IntArray,
-        fields: npt.NDArray[np.int16],
+        fields: npt.NDArray[np.int32],
         record_offsets: IntArray,
         labels: npt.NDArray[np.int32] | None = None,
         rows: IntArray | None = None,
@@ -136,6 +137,8 @@ def _index(vocabulary: Vocabulary, records: Sequence[Sequence[str]], words: Word
     for record in records:
         if len(record) != len(vocabulary.columns):
             raise ValueError(f"a record must have one text for each of {vocabulary.columns}, but has {len(record)}")
+    if vocabulary.segment is not None:
+        return _index_segments(vocabulary, records, words)
     # The special tokens have the same numbers among the ids and among the words of a table.
     ids, lengths = (vocabulary if words is None else words).encode(list(chain.from_iterable(records)))
     table = lengths.reshape(-1, len(vocabulary.fields))  # (R, F) tokens of each field
@@ -150,8 +153,34 @@ def _index(vocabulary: Vocabulary, records: Sequence[Sequence[str]], words: Word
     return IndexedRecords(
         ids if words is None else words.ids(ids),
         Rows.from_lengths(table[present]).offsets,
-        np.nonzero(present)[1].astype(np.int16),
+        np.nonzero(present)[1].astype(np.int32),
         Rows.from_lengths(present.sum(axis=1)).offsets,
+        num_inputs=vocabulary.num_inputs,
+        words=None if words is None else ids,
+    )
+
+
+def _index_segments(
+    vocabulary: Vocabulary, records: Sequence[Sequence[str]], words: WordTable | None
+) -> IndexedRecords:
+    """Every segment of every field is a sequence; a record's are counted from 0, those without a token left out."""
+    pieces = [segments(text) for text in chain.from_iterable(records)]
+    width = len(vocabulary.fields)
+    ids, lengths = (vocabulary if words is None else words).encode(list(chain.from_iterable(pieces)))
+    owner = np.repeat(np.arange(len(pieces)) // width, [len(piece) for piece in pieces])[lengths > 0]
+    lengths = lengths[lengths > 0]
+    counts = np.bincount(owner, minlength=len(pieces) // width)  # (R,) segments of each record
+    nothing = np.flatnonzero(counts == 0)
+    before = np.searchsorted(owner, nothing)
+    ids = np.insert(ids, np.append(0, np.cumsum(lengths))[before], EMPTY)
+    lengths = np.insert(lengths, before, 1)
+    counts[nothing] = 1
+    of_records = Rows.from_lengths(counts)
+    return IndexedRecords(
+        ids if words is None else words.ids(ids),
+        Rows.from_lengths(lengths).offsets,
+        of_records.places().astype(np.int32),
+        of_records.offsets,
         num_inputs=vocabulary.num_inputs,
         words=None if words is None else ids,
     )
@@ -174,7 +203,7 @@ def _concatenate(
     return IndexedRecords(
         np.concatenate([np.zeros(0, dtype=np.int32), *(piece.ids for piece in pieces)]),
         _offsets(piece.sequence_offsets for piece in pieces),
-        np.concatenate([np.zeros(0, dtype=np.int16), *(piece.fields for piece in pieces)]),
+        np.concatenate([np.zeros(0, dtype=np.int32), *(piece.fields for piece in pieces)]),
         _offsets(piece.record_offsets for piece in pieces),
         num_inputs=vocabulary.num_inputs,
         words=np.concatenate(words) if vocabulary.word_indexers else None,

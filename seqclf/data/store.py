@@ -24,7 +24,7 @@ from seqclf.text.vocabulary import Vocabulary
 
 logger = logging.getLogger("seqclf")
 
-FORMAT = 2  # raised whenever a store of before would be read wrongly
+FORMAT = 1  # raised whenever a store of before would be read wrongly
 
 
 class Store:
@@ -46,7 +46,7 @@ class Store:
         self.folder = folder
         self.report: dict[str, Any] = meta["report"]
         self.vocabulary = Vocabulary.load(
-            folder, meta["fields"], meta["join_fields"], meta["columns"], meta["word_indexers"]
+            folder, meta["fields"], meta["join_fields"], meta["columns"], meta["word_indexers"], meta["segment"]
         )
         self.train = self._open("train")
         self.validation = self._optional("validation")

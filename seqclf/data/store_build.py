@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from seqclf.data.store_report import report_on
 from seqclf.data.table import Table
 from seqclf.errors import UserError
 from seqclf.text.growth import grow
+from seqclf.text.sentences import segments
 from seqclf.text.tokenization import Tokenization
 from seqclf.text.vocabulary import WORD_INDEXERS, Vocabulary
 
@@ -40,6 +42,11 @@ class Settings:
     join_fields: bool
     word_indexers: tuple[str, ...]
     start: Vocabulary | None = None
+
+    @property
+    def segment(self) -> str | None:
+        """What each field is cut into; None where it is one sequence."""
+        return self.tokenization.segment if self.start is None else self.start.segment
 
     def named_tables(self) -> dict[str, Table]:
         """The tables that there are, by split."""
@@ -88,6 +95,7 @@ def fill_store(folder: Path, settings: Settings, progress: Progress) -> None:
         "columns": vocabulary.columns,
         "join_fields": vocabulary.join_fields,
         "word_indexers": list(vocabulary.word_indexers),
+        "segment": vocabulary.segment,
         "report": report_on(scans, in_validation, written, vocabulary, clock.laps),
         "sizes": sizes,
     }
@@ -144,7 +152,7 @@ def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progres
         text
         for number, values in enumerate(settings.records("train", "counting the words of", progress))
         if chosen[number]
-        for text in values
+        for text in (values if settings.segment is None else chain.from_iterable(map(segments, values)))
     )
     words: Counter[str] = Counter()
     cutting, start, tables = settings.tokenization, settings.start, settings.tables
@@ -157,7 +165,8 @@ def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progres
     else:
         tokenizer, labels = cutting.train(texts), sorted(train.names)
         indexers = {name: WORD_INDEXERS[name].fit(words) for name in settings.word_indexers}
-    return Vocabulary(tokenizer, labels, tables.fields, settings.join_fields, tables.text, indexers)
+    layout = (tables.fields, settings.join_fields, tables.text)
+    return Vocabulary(tokenizer, labels, *layout, indexers, settings.segment)
 
 
 def _counting(texts: Iterator[str], cut: Callable[[str], list[str]], words: Counter[str]) -> Iterator[str]:

@@ -20,8 +20,9 @@ from seqclf.text.vocabulary import LABELS_FILE, TOKENIZER_FILE, WORD_INDEXERS, V
 
 WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE, README_FILE = "model.safetensors", "config.yaml", "manifest.json", "README.md"
 HASHED_FILES = (WEIGHTS_FILE, CONFIG_FILE, LABELS_FILE, TOKENIZER_FILE)
-CONFIG_KEYS = ("format", "fields", "columns", "join_fields", "model")
+CONFIG_KEYS = ("format", "fields", "columns", "join_fields", "segment", "model")
 FORMAT = 1
+SEGMENTS = (None, "sentences")
 SMALL = 1 << 28  # bytes; no file but the weights is larger than this
 
 
@@ -49,6 +50,7 @@ def save(model: Classifier, folder: Path | str) -> Path:
         "fields": list(vocab.fields),
         "columns": list(vocab.columns),
         "join_fields": vocab.join_fields,
+        "segment": vocab.segment,
         "model": model.architecture,
     }
     with replacing_folder(Path(folder)) as temporary:
@@ -76,7 +78,8 @@ def load_vocabulary(folder: Path | str) -> tuple[Vocabulary, dict[str, Any]]:
     files = _check_files(folder)
     config = _read_config(folder / CONFIG_FILE)
     indexers = [name for name, indexer in WORD_INDEXERS.items() if indexer.file in files]
-    vocab = Vocabulary.load(folder, config["fields"], config["join_fields"], config["columns"], indexers)
+    layout = (config["fields"], config["join_fields"], config["columns"])
+    vocab = Vocabulary.load(folder, *layout, indexers, config["segment"])
     return vocab, config["model"]
 
 
@@ -171,6 +174,8 @@ def _read_config(file: Path) -> dict[str, Any]:
     columns = config.setdefault("columns", fields)  # FORMAT 1 began without them
     if not isinstance(columns, list) or len(columns) not in (len(fields), 2 * len(fields)) or not _all_text(columns):
         raise UserError(f"{file}: `columns` must be a list of names, one for each field or, for pairs, two.")
+    if config.setdefault("segment", None) not in SEGMENTS:
+        raise UserError(f"{file}: `segment` must be one of {', '.join(map(str, SEGMENTS))}.")
     if not isinstance(config.get("join_fields"), bool) or not isinstance(config.get("model"), dict):
         raise UserError(f"{file}: `join_fields` must be true or false, and `model` must hold the parts.")
     return config

@@ -22,7 +22,14 @@ from seqclf.text.vocabulary import Vocabulary
 log = logging.getLogger("seqclf")
 
 OF_NEW_WORDS = ("min_count", "max_size")  # what `tokens` still decides
-FREE = ("freeze", "sparse", "vectors", "dropout", "word_dropout")  # options of parts that change none of their weights
+FREE = (
+    "freeze",
+    "sparse",
+    "vectors",
+    "dropout",
+    "word_dropout",
+    "field_dropout",
+)  # options of parts that change none of their weights
 Path = tuple[str, ...]
 
 

@@ -31,8 +31,10 @@ class Tokenization:
         lowercase: whether "Word" and "word" are one.
         min_count: words that the training texts hold less often than this are unknown.
         max_size: how many words are kept, the most frequent ones; None keeps all.
-        max_length: how many tokens of a field are read, from its beginning; None reads all.
+        max_length: how many tokens of a field (or of a sentence) are read, from its beginning; None reads all.
         add_words: a file of word vectors whose words are known too, behind those of the training texts; None for none.
+        segment: "sentences" makes each sentence of a field a sequence of its own, and reads a list of texts as such
+            sentences; None makes each field one.
 
     Raises:
         UserError: for a `split` that is not one of the three, or a bound below 1.
@@ -46,6 +48,7 @@ class Tokenization:
         max_size: int | None = None,
         max_length: int | None = None,
         add_words: str | None = None,
+        segment: Literal["sentences"] | None = None,
     ) -> None:
         if split not in PATTERNS:
             raise UserError(f"There is no tokens.split={split!r}. {nearest(split, PATTERNS)}")
@@ -58,6 +61,7 @@ class Tokenization:
         self.max_size = max_size
         self.max_length = max_length
         self.add_words = add_words
+        self.segment = segment
 
     def settings(self) -> dict[str, Any]:
         """All that the tokens depend on beside the texts, in plain values."""

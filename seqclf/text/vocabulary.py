@@ -36,6 +36,7 @@ class Vocabulary:
         columns: the text columns of a table, one per field, and for pairs those of the first record before those of the
             second; None where they are called as the fields.
         word_indexers: what numbers the inside of words, by name; None for nothing.
+        segment: "sentences" where each sentence of a field is a sequence of its own; None where each field is one.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Vocabulary:
         join_fields: bool = False,
         columns: Sequence[str] | None = None,
         word_indexers: Mapping[str, WordIndexer] | None = None,
+        segment: str | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.labels = list(labels)
@@ -53,6 +55,7 @@ class Vocabulary:
         self.join_fields = join_fields
         self.columns = self.fields if columns is None else tuple(columns)
         self.word_indexers = dict(word_indexers or {})
+        self.segment = segment
         self._label_indices = {label: index for index, label in enumerate(self.labels)}
         if len(self._label_indices) != len(self.labels):
             raise ValueError(f"`labels` must be distinct, but are {self.labels}")
@@ -63,6 +66,11 @@ class Vocabulary:
     def num_inputs(self) -> int:
         """How many records one example holds, `I`: 2 for pairs."""
         return len(self.columns) // len(self.fields)
+
+    @property
+    def several_sequences(self) -> bool:
+        """Whether a record may be several sequences, of which a multifield encoder makes one vector."""
+        return self.segment is not None or (len(self.fields) > 1 and not self.join_fields)
 
     @property
     def num_labels(self) -> int:
@@ -111,7 +119,8 @@ class Vocabulary:
     def extend_labels(self, new: Iterable[str]) -> Vocabulary:
         """The same vocabulary with more classes: known labels keep their number, new ones are appended in order."""
         labels = list(dict.fromkeys([*self.labels, *new]))
-        return Vocabulary(self.tokenizer, labels, self.fields, self.join_fields, self.columns, self.word_indexers)
+        layout = (self.fields, self.join_fields, self.columns)
+        return Vocabulary(self.tokenizer, labels, *layout, self.word_indexers, self.segment)
 
     def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Number the tokens of many texts.
@@ -160,6 +169,7 @@ class Vocabulary:
         join_fields: bool = False,
         columns: Sequence[str] | None = None,
         word_indexers: Iterable[str] = (),
+        segment: str | None = None,
     ) -> Vocabulary:
         """Read what `save` wrote.
 
@@ -169,6 +179,7 @@ class Vocabulary:
             join_fields: whether they are one sequence.
             columns: the text columns of a table.
             word_indexers: names of what numbers the inside of words.
+            segment: what each field is cut into.
 
         Raises:
             UserError: for a file that is missing or broken.
@@ -186,4 +197,4 @@ class Vocabulary:
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise UserError(f"{file} must hold a list of label names.")
         indexers = {name: WORD_INDEXERS[name].load(folder) for name in word_indexers}
-        return cls(tokenizer, labels, fields, join_fields, columns, indexers)
+        return cls(tokenizer, labels, fields, join_fields, columns, indexers, segment)
