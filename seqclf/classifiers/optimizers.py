@@ -32,6 +32,7 @@ class Adam:
         groups: regular expression over parameter names to settings of their own (`lr`, `eps`, `weight_decay`); the
             first that is found in a name holds.
         no_decay: regular expressions over the names of matrices without weight decay.
+        discriminative: each part's rate is that of the part above it, divided by this (Howard and Ruder 2018).
 
     Raises:
         UserError: for a setting that is out of bounds, and for a group that sets what there is not.
@@ -47,12 +48,15 @@ class Adam:
         weight_decay: float = 0.0,
         groups: dict[str, dict[str, float]] | None = None,
         no_decay: Sequence[str] = ("embeddings?\\.weight$",),
+        discriminative: float = 1.0,
     ) -> None:
         if len(betas) != 2:
             raise UserError(f"optimizer.betas must be two numbers, but are {list(betas)}.")
         probability(**{"optimizer.betas[0]": betas[0], "optimizer.betas[1]": betas[1]})
         self.betas = (float(betas[0]), float(betas[1]))
-        self.groups = ParameterGroups({"lr": lr, "eps": eps, "weight_decay": weight_decay}, groups, no_decay)
+        self.groups = ParameterGroups(
+            {"lr": lr, "eps": eps, "weight_decay": weight_decay}, groups, no_decay, discriminative
+        )
 
     @property
     def supports_sparse(self) -> bool:
@@ -80,6 +84,7 @@ class AdamW(Adam):
         groups: regular expression over parameter names to settings of their own (`lr`, `eps`, `weight_decay`); the
             first that is found in a name holds.
         no_decay: regular expressions over the names of matrices without weight decay.
+        discriminative: each part's rate is that of the part above it, divided by this (Howard and Ruder 2018).
 
     Raises:
         UserError: for a setting that is out of bounds, and for a group that sets what there is not.
@@ -95,8 +100,9 @@ class AdamW(Adam):
         weight_decay: float = 0.01,
         groups: dict[str, dict[str, float]] | None = None,
         no_decay: Sequence[str] = ("embeddings?\\.weight$",),
+        discriminative: float = 1.0,
     ) -> None:
-        super().__init__(lr, betas, eps, weight_decay, groups, no_decay)
+        super().__init__(lr, betas, eps, weight_decay, groups, no_decay, discriminative)
 
 
 class Adagrad:
@@ -111,6 +117,7 @@ class Adagrad:
         groups: regular expression over parameter names to settings of their own (`lr`, `lr_decay`, `eps`,
             `weight_decay`); the first that is found in a name holds.
         no_decay: regular expressions over the names of matrices without weight decay.
+        discriminative: each part's rate is that of the part above it, divided by this (Howard and Ruder 2018).
 
     Raises:
         UserError: for a setting that is out of bounds, and for a group that sets what there is not.
@@ -125,12 +132,13 @@ class Adagrad:
         weight_decay: float = 0.0,
         groups: dict[str, dict[str, float]] | None = None,
         no_decay: Sequence[str] = ("embeddings?\\.weight$",),
+        discriminative: float = 1.0,
     ) -> None:
         if initial_accumulator_value < 0:
             raise UserError(f"optimizer.initial_accumulator_value must be at least 0, not {initial_accumulator_value}.")
         self.initial = initial_accumulator_value
         settings = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay}
-        self.groups = ParameterGroups(settings, groups, no_decay)
+        self.groups = ParameterGroups(settings, groups, no_decay, discriminative)
 
     @property
     def supports_sparse(self) -> bool:
@@ -158,6 +166,7 @@ class SGD:
         groups: regular expression over parameter names to settings of their own (`lr`, `momentum`, `weight_decay`);
             the first that is found in a name holds.
         no_decay: regular expressions over the names of matrices without weight decay.
+        discriminative: each part's rate is that of the part above it, divided by this (Howard and Ruder 2018).
 
     Raises:
         UserError: for a setting that is out of bounds, and for a group that sets what there is not.
@@ -171,12 +180,13 @@ class SGD:
         weight_decay: float = 0.0,
         groups: dict[str, dict[str, float]] | None = None,
         no_decay: Sequence[str] = ("embeddings?\\.weight$",),
+        discriminative: float = 1.0,
     ) -> None:
         if nesterov and momentum <= 0:
             raise UserError("optimizer.nesterov=true needs an optimizer.momentum above 0.")
         self.lr, self.momentum, self.nesterov, self.weight_decay = lr, momentum, nesterov, weight_decay
         settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        self.groups = ParameterGroups(settings, groups, no_decay)
+        self.groups = ParameterGroups(settings, groups, no_decay, discriminative)
 
     @property
     def supports_sparse(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from seqclf.classifiers.depth import depths
 from seqclf.errors import UserError, nearest
 from seqclf.nn.name_patterns import assign
 
@@ -24,12 +25,19 @@ class ParameterGroups:
         groups: regular expression over names to settings; the first that is found in a name holds.
         no_decay: regular expressions over the names of matrices that have no weight decay unless a group gives it to
             them. Vectors never have.
+        discriminative: each part's rate is that of the part above it, divided by this (Howard and Ruder 2018,
+            https://arxiv.org/abs/1801.06146); a group's own rate stays what it is.
 
     Raises:
         UserError: for a pattern that is no regular expression, or a setting that there is not or that is out of bounds.
     """
 
-    def __init__(self, settings: Mapping[str, float], groups: Groups | None, no_decay: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Mapping[str, float], groups: Groups | None, no_decay: Sequence[str], discriminative: float = 1.0
+    ) -> None:
+        if not 1 <= discriminative < math.inf:
+            raise UserError(f"optimizer.discriminative must be at least 1, but is {discriminative}.")
+        self.discriminative = discriminative
         self.settings = _checked(settings, "optimizer")
         self.no_decay = [_compiled(pattern, "optimizer.no_decay") for pattern in no_decay]
         self.groups: dict[re.Pattern[str], dict[str, float]] = {}
@@ -47,7 +55,7 @@ class ParameterGroups:
             name: the parameter's name.
             dimensions: how many it has; a vector has one.
         """
-        own = next((own for pattern, own in self.groups.items() if pattern.search(name)), {})
+        own = self._own(name)
         exempt = dimensions < 2 or any(pattern.search(name) for pattern in self.no_decay)
         return {**self.settings, **({"weight_decay": 0.0} if exempt else {}), **own}
 
@@ -65,12 +73,18 @@ class ParameterGroups:
         """
         named = list(named_parameters)
         assign([pattern.pattern for pattern in self.groups], [name for name, _ in named], "optimizer.groups")
+        depth = depths(name for name, parameter in named if parameter.requires_grad)
         grouped: dict[tuple[tuple[str, float], ...], list[tuple[str, nn.Parameter]]] = {}
         for name, parameter in named:
             if parameter.requires_grad:
                 own = self.settings_of(name, parameter.dim())
+                if "lr" not in self._own(name):
+                    own["lr"] /= self.discriminative ** depth[name]
                 grouped.setdefault(tuple(sorted(own.items())), []).append((name, parameter))
         return [{"params": parameters, **dict(own)} for own, parameters in grouped.items()]
+
+    def _own(self, name: str) -> dict[str, float]:
+        return next((own for pattern, own in self.groups.items() if pattern.search(name)), {})
 
 
 def _checked(settings: Mapping[str, float], key: str) -> dict[str, float]:

@@ -224,8 +224,7 @@ def _make_trainer(
         best_and_last(folder / "checkpoints", model.monitor, model.monitor_mode),
     ]
     if is_part(config["callbacks"]):
-        stopping = make_here(config["callbacks"], "callbacks")
-        callbacks += [] if stopping is None else [stopping]
+        callbacks += make_here(config["callbacks"], "callbacks")
     logger = make_here(config["logger"], "logger") if is_part(config["logger"]) else None
     node = {name: value for name, value in config["trainer"].items() if name not in ("threads", "progress_bar")}
     trainer: pl.Trainer = make_here(node, "trainer", callbacks=callbacks, logger=logger)

@@ -93,3 +93,27 @@ def test_a_mistake_in_a_group_is_refused(groups: Any, part: str) -> None:
 def test_a_setting_is_a_number_of_at_least_zero(value: Any) -> None:
     with pytest.raises(UserError, match=r"optimizer\.lr"):
         ParameterGroups({"lr": value}, None, ())
+
+
+def test_discriminative_rates_fall_from_part_to_part_but_not_in_a_group_with_its_own() -> None:
+    network = nn.ModuleDict(
+        {
+            "text_field_embedder": nn.Embedding(9, 4),
+            "seq2vec_encoder": nn.Linear(4, 3),
+            "feed_forward": nn.Linear(3, 3),
+            "projection": nn.Linear(3, 2),
+        }
+    )
+    made = ParameterGroups(SETTINGS, {"feed_forward.bias": {"lr": 0.7}}, [], discriminative=2.6)
+    rates = {name: group["lr"] for group in made(network.named_parameters()) for name, _ in group["params"]}
+    assert rates["projection.weight"] == rates["projection.bias"] == 0.1
+    assert rates["feed_forward.weight"] == pytest.approx(0.1 / 2.6)
+    assert rates["feed_forward.bias"] == 0.7
+    assert rates["seq2vec_encoder.bias"] == pytest.approx(0.1 / 2.6**2)
+    assert rates["text_field_embedder.weight"] == pytest.approx(0.1 / 2.6**3)
+
+
+@pytest.mark.parametrize("discriminative", [0.5, float("inf")])
+def test_discriminative_is_at_least_one(discriminative: float) -> None:
+    with pytest.raises(UserError, match=r"optimizer\.discriminative"):
+        ParameterGroups(SETTINGS, None, [], discriminative)

@@ -10,6 +10,7 @@ from seqclf.classifiers.losses import CrossEntropy
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.data.balance import balanced_order
 from seqclf.errors import UserError
+from seqclf.run.checkpoints import read_weights
 from seqclf.run.compose import compose
 from seqclf.run.conf_path import conf_path
 from seqclf.run.results import RunResult
@@ -76,3 +77,44 @@ def test_a_balanced_sampler_is_what_trains(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(seen[0]) == 90  # of 100, without those to validate on
     with pytest.raises(UserError, match=r"data\.sampler cannot be 'balance'\. Did you mean 'balanced'"):
         run("data.sampler=balance")
+
+
+def weights_after(*overrides: str) -> dict[str, torch.Tensor]:
+    common = ("encoder=attention", "multifield=bag", "optimizer=sgd", "optimizer.lr=0.1", "monitor=validation/loss")
+    result = run(*common, "feedforward=default", *overrides)
+    weights: dict[str, torch.Tensor] = read_weights(result.run_dir / "checkpoints" / "last.ckpt")  # type: ignore[assignment]
+    return weights
+
+
+@pytest.mark.parametrize(("epochs", "moved"), [(1, 1), (2, 2), (3, 3), (4, 4)])
+def test_gradual_unfreezing_trains_one_part_more_in_every_epoch(epochs: int, moved: int) -> None:
+    start = weights_after("optimizer.lr=0", "trainer.max_epochs=1")
+    weights = weights_after(f"trainer.max_epochs={epochs}", "callbacks.gradual_unfreezing=true", "scheduler=constant")
+    parts = ["projection", "feed_forward", "seq2vec_encoder", "text_field_embedder"]
+    for place, part in enumerate(parts):
+        same = all(torch.equal(start[name], weights[name]) for name in start if name.startswith(part))
+        assert same == (place >= moved), part
+
+
+def test_discriminative_rates_fall_with_the_depth() -> None:
+    start, plain, slowed = (
+        weights_after(*overrides, "trainer.max_epochs=1", "scheduler=constant")
+        for overrides in (("optimizer.lr=0",), (), ("optimizer.discriminative=2",))
+    )
+    for part, factor in {"projection": 1, "feed_forward": 2, "seq2vec_encoder": 4, "text_field_embedder": 8}.items():
+        for name in start:
+            if name.startswith(part):
+                expected = (plain[name] - start[name]) / factor
+                torch.testing.assert_close(slowed[name] - start[name], expected, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("overrides", [("callbacks=ema",), ("callbacks.average=swa", "callbacks.average_from=0")])
+def test_averaged_weights_are_what_is_chosen_tested_and_saved(overrides: tuple[str, ...]) -> None:
+    common = ("trainer=cpu", "trainer.max_epochs=3", "data.batch_size=16", "callbacks.patience=5")
+    result = run(*overrides, *common, "monitor=validation/loss")
+    assert result.metrics["validation/loss"] == pytest.approx(result.score)
+    folder = result.run_dir / "checkpoints"
+    saved = SequenceClassifier.from_pretrained(result.model_dir).state_dict()
+    assert all(torch.equal(saved[name], weight) for name, weight in read_weights(folder / "best.ckpt").items())
+    last = torch.load(folder / "last.ckpt", weights_only=True)
+    assert not torch.equal(last["state_dict"]["projection.weight"], last["current_model_state"]["projection.weight"])
