@@ -110,8 +110,8 @@ def test_discriminative_rates_fall_with_the_depth() -> None:
 
 @pytest.mark.parametrize("overrides", [("callbacks=ema",), ("callbacks.average=swa", "callbacks.average_from=0")])
 def test_averaged_weights_are_what_is_chosen_tested_and_saved(overrides: tuple[str, ...]) -> None:
-    common = ("trainer=cpu", "trainer.max_epochs=3", "data.batch_size=16", "callbacks.patience=5")
-    result = run(*overrides, *common, "monitor=validation/loss")
+    common = ("trainer=cpu", "trainer.max_epochs=3", "data.batch_size=16", "optimizer=sgd", "optimizer.lr=0.1")
+    result = run(*overrides, *common, "monitor=validation/loss", "callbacks.patience=5", "callbacks.average_every=4")
     assert result.metrics["validation/loss"] == pytest.approx(result.score)
     folder = result.run_dir / "checkpoints"
     saved = SequenceClassifier.from_pretrained(result.model_dir).state_dict()
