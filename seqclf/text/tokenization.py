@@ -16,8 +16,14 @@ from seqclf.word_vectors import VectorFile
 
 Split = Literal["words", "whitespace", "characters"]
 
+# Scripts that put no spaces between words: each of their characters is a token, with the marks above and below it.
+UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
 # What is cut out as a token; all between is dropped.
-PATTERNS: dict[Split, str] = {"words": r"\w+|[^\w\s]", "whitespace": r"\S+", "characters": r"\S"}
+PATTERNS: dict[Split, str] = {
+    "words": rf"{UNSPACED}\p{{M}}*|(?:(?!{UNSPACED})\w)+|[^\w\s]",
+    "whitespace": r"\S+",
+    "characters": r"\S",
+}
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -26,8 +32,9 @@ class Tokenization:
     """Word-level tokens: normalise, split, and keep the words that the training texts use often enough.
 
     Args:
-        split: "words" takes runs of letters and digits, and every other visible character alone; "whitespace" whatever
-            stands between spaces; "characters" every visible character.
+        split: "words" takes runs of letters and digits, and every other visible character alone, also those of scripts
+            without spaces between words (Chinese, Japanese, Thai); "whitespace" whatever stands between spaces;
+            "characters" every visible character.
         lowercase: whether "Word" and "word" are one.
         min_count: words that the training texts hold less often than this are unknown.
         max_size: how many words are kept, the most frequent ones; None keeps all.
@@ -70,7 +77,7 @@ class Tokenization:
             status = VectorFile(self.add_words).path.stat()
             added = [str(Path(self.add_words).resolve()), status.st_size, status.st_mtime_ns]
         names = ("split", "lowercase", "min_count", "max_size", "max_length")
-        return {**{name: getattr(self, name) for name in names}, "add_words": added}
+        return {**{name: getattr(self, name) for name in names}, "add_words": added, "pattern": PATTERNS[self.split]}
 
     def train(self, texts: Iterable[str]) -> Tokenizer:
         """Count the words of the texts and number them, the most frequent first, behind the special tokens.

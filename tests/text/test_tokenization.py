@@ -1,3 +1,4 @@
+import unicodedata
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -5,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 from seqclf.batch import SPECIAL_TOKENS
 from seqclf.errors import UserError
@@ -27,6 +28,35 @@ def tokens_of(tokenizer: Tokenizer, text: str) -> list[str]:
 def test_each_split_cuts_in_its_own_way(split: str, expected: list[str]) -> None:
     text = "Don't  stop++\ta_b CAFÉ 😀😀\n"
     assert tokens_of(Tokenization(split=split).train([text]), text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("我爱Python3编程。", ["我", "爱", "python3", "编", "程", "。"]),
+        ("ラーメンを食べる", ["ラ", "ー", "メ", "ン", "を", "食", "べ", "る"]),
+        ("ภาษาไทยดี", ["ภ", "า", "ษ", "า", "ไ", "ท", "ย", "ดี"]),
+        ("한국어 텍스트", ["한국어", "텍스트"]),
+        ("हिन्दी में naïve", ["हिन्दी", "में", "naïve"]),
+    ],
+)
+def test_scripts_without_spaces_between_words_are_cut_by_character(text: str, expected: list[str]) -> None:
+    assert tokens_of(Tokenization().train([text]), text) == expected
+
+
+LETTERS = st.characters(
+    exclude_categories=["Cs"],
+    codec="utf-8",
+    max_codepoint=0xDFF,  # below Thai
+)
+
+
+@given(st.text(LETTERS))
+@settings(deadline=None)
+def test_other_scripts_are_cut_into_runs_of_letters_and_digits(text: str) -> None:
+    plain = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]"), behavior="removed", invert=True)
+    normal = unicodedata.normalize("NFC", text)
+    assert Tokenization(lowercase=False).cut(text) == [word for word, _ in plain.pre_tokenize_str(normal)]
 
 
 def test_case_is_kept_where_asked_for() -> None:
