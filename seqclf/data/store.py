@@ -99,6 +99,11 @@ def build_store(
             f"{', '.join(tables.fields)}. Name the columns of these fields (data.text, or data.left and data.right)."
         )
     join_fields = join_fields and len(tables.fields) > 1
+    if word_indexers and not tokenization.of_words:
+        raise UserError(
+            f"The embedder looks inside of words for their {' and '.join(word_indexers)}, but the tokens are pieces of "
+            "words already. Leave tokens=... out, or take embedder=word."
+        )
     inside = tuple(sorted(word_indexers))
     settings = Settings(tables, tokenization, validation_size, split_seed, join_fields, inside, start)
     stamps = settings.stamps()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -45,7 +45,12 @@ class Tokenization:
 
     Raises:
         UserError: for a `split` that is not one of the three, or a bound below 1.
+
+    Attributes:
+        of_words: whether its tokens are words, with characters inside.
     """
+
+    of_words: ClassVar[bool] = True
 
     def __init__(
         self,
