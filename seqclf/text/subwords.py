@@ -29,7 +29,9 @@ class Subwords(Tokenization):
         model: one of the three.
         lowercase: whether "Word" and "word" are one.
         max_size: how many pieces there are at most.
-        max_length: how many pieces of a field are read, from its beginning; None reads all.
+        max_length: how many pieces of a field (or of a sentence) are read, from its beginning; None reads all.
+        segment: "sentences" makes each sentence of a field a sequence of its own, and reads a list of texts as such
+            sentences; None makes each field one.
 
     Raises:
         UserError: for another model, or a bound below 1.
@@ -43,16 +45,13 @@ class Subwords(Tokenization):
         lowercase: bool = True,
         max_size: int = 8000,
         max_length: int | None = None,
+        segment: Literal["sentences"] | None = None,
     ) -> None:
-        super().__init__("words", lowercase, max_size=max_size, max_length=max_length)
+        super().__init__("words", lowercase, max_size=max_size, max_length=max_length, segment=segment)
         if model not in MODELS:
             raise UserError(f"There is no tokens.model={model!r}. {nearest(model, MODELS)}")
+        self.max_size: int = max_size
         self.model = model
-        self.size = max_size + len(SPECIAL_TOKENS)
-
-    def settings(self) -> dict[str, Any]:
-        """All that the tokens depend on beside the texts, in plain values."""
-        return {**super().settings(), "model": self.model}
 
     def train(self, texts: Iterable[str]) -> Tokenizer:
         """Find the pieces of the texts and number them behind the special tokens.
@@ -88,7 +87,7 @@ class Subwords(Tokenization):
 
     def _untrained(self, inside: list[str]) -> tuple[Any, Any]:
         special = list(SPECIAL_TOKENS)
-        same: dict[str, Any] = {"vocab_size": self.size, "show_progress": False}
+        same: dict[str, Any] = {"vocab_size": self.max_size + len(SPECIAL_TOKENS), "show_progress": False}
         if self.model == "unigram":
             return models.Unigram(), trainers.UnigramTrainer(**same, special_tokens=special, unk_token=UNKNOWN_TOKEN)
         # Single characters would else be numbered in an order that is another one every time, and ties go by numbers.

@@ -81,8 +81,8 @@ class Tokenization:
         if self.add_words is not None:
             status = VectorFile(self.add_words).path.stat()
             added = [str(Path(self.add_words).resolve()), status.st_size, status.st_mtime_ns]
-        names = ("split", "lowercase", "min_count", "max_size", "max_length")
-        return {**{name: getattr(self, name) for name in names}, "add_words": added, "pattern": PATTERNS[self.split]}
+        options = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        return {**options, "add_words": added, "pattern": PATTERNS[self.split]}
 
     def train(self, texts: Iterable[str]) -> Tokenizer:
         """Count the words of the texts and number them, the most frequent first, behind the special tokens.

@@ -159,3 +159,14 @@ def test_a_file_of_vectors_that_changes_makes_other_settings(tmp_path: Path) -> 
     assert Tokenization(add_words=str(path)).settings() != before
     with pytest.raises(UserError, match="no such file"):
         Tokenization(add_words=str(tmp_path / "none.txt")).settings()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"split": "characters"}, {"lowercase": False}, {"min_count": 2}, {"max_size": 9}, {"max_length": 9},
+     {"segment": "sentences"}],
+)  # fmt: skip
+def test_every_option_makes_other_settings(option: dict[str, Any]) -> None:
+    tokenization = Tokenization()
+    tokenization.cut("what it keeps for itself is no setting")
+    assert Tokenization().settings() == tokenization.settings() != Tokenization(**option).settings()
