@@ -103,7 +103,8 @@ def comment(file: Path) -> str:
     for line in file.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             break
-        lines.append(line.removeprefix("#").strip())
+        if not line.startswith("# @"):  # Hydra's own
+            lines.append(line.removeprefix("#").strip())
     return " ".join(lines)
 
 

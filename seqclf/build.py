@@ -159,17 +159,16 @@ def _build_stack(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts, spa
     build: Callable[..., Any] = partial(make, parts=parts, num_fields=len(vocab.fields))
     embedder = build_embedder(config["embedder"], vocab, sparse, parts, build)
     width = embedder.output_dim
-    several_fields = vocab.several_sequences
     if vocab.segment is not None:
         refuse_places(config, parts)
-    apart = several_fields and (config.get("multifield") or {}).get("separate_encoders", False)
+    apart = vocab.several_sequences and (config.get("multifield") or {}).get("separate_encoders", False)
     seq2seq, encoder = _build_encoders(config, build, width, len(vocab.fields) if apart else 1)
     width = encoder.output_dim
     multifield_seq2seq, multifield = None, None
-    if several_fields:
+    if vocab.several_sequences:
         multifield_seq2seq, multifield = _build_multifield(config, build, width, len(vocab.fields))
         width = multifield.output_dim if multifield is not None else width
-    elif is_part(config.get("multifield")) or is_part(config.get("multifield_seq2seq")):
+    elif is_part(config.get("multifield_seq2seq")) or any((config.get("multifield") or {}).values()):
         log.info("The records have one text field: the multifield parts are left out.")
     feed_forward = None
     if is_part(config.get("feedforward")):

@@ -17,24 +17,24 @@ class FieldDropout(Seq2SeqEncoder):
 
     Args:
         input_dim: width of the vectors in, and out.
-        dropout: the probability of each field to be left out; of a record that would lose all, one stays.
+        field_dropout: the probability of each field to be left out; of a record that would lose all, one stays.
 
     Raises:
         UserError: for an argument out of its range.
     """
 
-    def __init__(self, input_dim: int, dropout: float) -> None:
+    def __init__(self, input_dim: int, field_dropout: float) -> None:
         super().__init__()
         positive(input_dim=input_dim)
-        probability(dropout=dropout)
+        probability(field_dropout=field_dropout)
         self.input_dim = self.output_dim = input_dim
-        self.dropout = dropout
+        self.field_dropout = field_dropout
 
     def forward(self, sequences: Ragged) -> Ragged:
         """Choose among rows of field vectors `(N, input_dim)`; returns those that stay, as many rows of them."""
-        if not self.training or self.dropout == 0:
+        if not self.training or self.field_dropout == 0:
             return sequences
         rows = sequences.rows
         drawn = torch.rand(rows.num_values).numpy()  # on the host, where the rows are
         luckiest = np.repeat(np.maximum.reduceat(drawn, rows.offsets[:-1]), rows.lengths)
-        return sequences.keep((drawn >= self.dropout) | (drawn == luckiest))
+        return sequences.keep((drawn >= self.field_dropout) | (drawn == luckiest))

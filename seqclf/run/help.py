@@ -90,7 +90,8 @@ def _groups(defaults: Mapping[str, Any]) -> str:
 def _group(group: str) -> str:
     lines = [f"{group}=", ""]
     for name in _choices(conf_path() / group):
-        first = (conf_path() / group / f"{name}.yaml").read_text(encoding="utf-8").partition("\n")[0]
+        written = (conf_path() / group / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+        first = next((line for line in written if not line.startswith("# @")), "")  # those are Hydra's own
         lines.append(f"  {name:<16}{first.removeprefix('#').strip() if first.startswith('#') else ''}")
     return "\n".join(lines) + "\n"
 

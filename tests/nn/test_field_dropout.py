@@ -72,5 +72,5 @@ def test_a_seed_decides() -> None:
 
 
 def test_a_dropout_out_of_range_is_refused() -> None:
-    with pytest.raises(UserError, match="`dropout`"):
+    with pytest.raises(UserError, match="`field_dropout`"):
         FieldDropout(2, 1.0)

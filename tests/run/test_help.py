@@ -15,13 +15,17 @@ def test_every_group_and_choice_is_listed_and_the_default_is_marked() -> None:
 
 def test_the_keys_outside_of_groups_are_listed_with_their_comments() -> None:
     assert "  seed: 1" in training_help()
-    assert "  monitor: validation/accuracy # " in training_help()
+    assert "  monitor: ${recipe.monitor} # " in training_help()
     assert "defaults" not in training_help().partition("Keys")[2].partition("For example")[0].splitlines()[2:]
 
 
 def test_a_group_shows_what_each_choice_is() -> None:
     lines = training_help(["--help", "encoder"]).splitlines()
     assert any(line.startswith("  lstm ") and "LSTM" in line for line in lines)
+
+
+def test_an_experiment_shows_what_it_is() -> None:
+    assert any(line.startswith("  han ") and "attention" in line for line in training_help(["experiment"]).splitlines())
 
 
 def test_a_choice_shows_its_keys() -> None:
