@@ -39,7 +39,7 @@ ARCHITECTURE = (
     "dropout",
     "multifield_dropout",
 )
-TRAINING = ("initializer", "regularizer", "optimizer", "scheduler", "monitor")
+TRAINING = ("initializer", "regularizer", "optimizer", "scheduler", "monitor", "step")
 
 
 def make_seq2seq(node: Mapping[str, Any], key: str, width: int, build: Callable[..., Any] = make) -> Seq2SeqEncoder:
@@ -99,6 +99,7 @@ def build_classifier(
         optimizer=optimizer,
         scheduler=make(config["scheduler"], "scheduler", parts) if is_part(config.get("scheduler")) else None,
         monitor=str(config.get("monitor", "validation/accuracy")),
+        step=make(config["step"], "step", parts) if is_part(config.get("step")) else None,
     )
     model.architecture = {name: only_named(config.get(name)) for name in ARCHITECTURE}
     model.architecture["embedder"] = without_files(model.architecture["embedder"])

@@ -53,6 +53,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         optimizer: makes an optimiser from named parameters; by default `torch.optim.AdamW`.
         scheduler: `(optimizer, total_steps, monitor, mode) -> dict`, Lightning's configuration of one; by default none.
         monitor: the figure that plateau schedulers, early stopping and the best checkpoint look at.
+        step: `(model, batch) -> loss`, what training makes of a batch (`RDrop`, `Mixup`); by default it is read once.
 
     Raises:
         UserError: for several fields without a `multifield_seq2vec_encoder`, for loss weights that do not fit the
@@ -81,6 +82,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer] | None = None,
         scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None = None,
         monitor: str = "validation/accuracy",
+        step: Callable[[Any, RecordBatch], Tensor] | None = None,
     ) -> None:
         super().__init__(
             text_field_embedder,
@@ -112,6 +114,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         self.optimizer = optimizer or torch.optim.AdamW
         self.scheduler = scheduler
         self.monitor = monitor
+        self.step = step
         self.architecture: dict[str, Any] | None = None  # what it was built from, for the model folder
         self.make_metrics()
         if initializer is not None:

@@ -61,6 +61,7 @@ class SequencePairClassifier(SequenceClassifier):
         optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer] | None = None,
         scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None = None,
         monitor: str = "validation/accuracy",
+        step: Callable[[Any, RecordBatch], Tensor] | None = None,
     ) -> None:
         choose("combine", combine, WIDTHS)
         self.combine = combine  # sizes the head, which is made next
@@ -82,6 +83,7 @@ class SequencePairClassifier(SequenceClassifier):
             optimizer=optimizer,
             scheduler=scheduler,
             monitor=monitor,
+            step=step,
         )
 
     @property

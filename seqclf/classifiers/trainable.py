@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -30,6 +31,7 @@ class Trainable(pl.LightningModule):
         optimizer: makes an optimiser from named parameters.
         scheduler: `(optimizer, total_steps, monitor, mode) -> dict`, a Lightning scheduler configuration.
         monitor: the figure that decides which epoch is the best.
+        step: `(model, batch) -> loss`, what a step of training makes of a batch; None reads it once, as it is.
     """
 
     accuracy: Metric | Callable[[int], Metric]
@@ -37,6 +39,8 @@ class Trainable(pl.LightningModule):
     optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer]
     scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None
     monitor: str
+    step: Callable[[Any, RecordBatch], Tensor] | None
+    _recorded = True
 
     @property
     def output_classes(self) -> list[str]:
@@ -82,14 +86,23 @@ class Trainable(pl.LightningModule):
 
     def record(self, logits: Tensor, label: Tensor, loss: Tensor, weight: Tensor) -> None:
         """Count a batch in the metrics of the current stage; nothing in Lightning's sanity check."""
-        if self._trainer is None or not self._trainer.sanity_checking:
+        if self._recorded and (self._trainer is None or not self._trainer.sanity_checking):
             self.metrics_of(self.stage).update(logits, label, loss, weight)
+
+    @contextmanager
+    def unrecorded(self) -> Iterator[None]:
+        """Count no batch in any metrics: what is read more than once in a step is counted once."""
+        self._recorded = False
+        try:
+            yield
+        finally:
+            self._recorded = True
 
     # Lightning's steps
 
     def training_step(self, batch: RecordBatch, batch_idx: int) -> Tensor:
         """One step of training; returns the loss with the regularizer's penalty."""
-        loss: Tensor = self(batch, label=batch.labels)["loss"]
+        loss: Tensor = self.step(self, batch) if self.step else self(batch, label=batch.labels)["loss"]
         return loss if self.regularizer is None else loss + self.regularizer(self)
 
     def validation_step(self, batch: RecordBatch, batch_idx: int) -> None:

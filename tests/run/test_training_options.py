@@ -12,8 +12,9 @@ from seqclf.data.balance import balanced_order
 from seqclf.errors import UserError
 from seqclf.run.checkpoints import read_weights
 from seqclf.run.compose import compose
-from seqclf.run.conf_path import conf_path
+from seqclf.run.conf_path import conf_path, read_yaml
 from seqclf.run.results import RunResult
+from seqclf.run.signature import signature_of
 from seqclf.run.train import train
 
 SMALL = (
@@ -118,3 +119,17 @@ def test_averaged_weights_are_what_is_chosen_tested_and_saved(overrides: tuple[s
     assert all(torch.equal(saved[name], weight) for name, weight in read_weights(folder / "best.ckpt").items())
     last = torch.load(folder / "last.ckpt", weights_only=True)
     assert not torch.equal(last["state_dict"]["projection.weight"], last["current_model_state"]["projection.weight"])
+
+
+@pytest.mark.parametrize("name", ["r_drop", "mixup"])
+def test_what_a_step_makes_of_a_batch_can_be_typed(name: str) -> None:
+    common = ("dropout=0.3", "trainer.max_epochs=1", "scheduler=constant")
+    result, plain = run(f"step={name}", "step.alpha=5", *common), run(*common)
+    assert result.metrics["train/records"] == plain.metrics["train/records"]
+    weights = [SequenceClassifier.from_pretrained(one.model_dir).state_dict() for one in (result, plain)]
+    assert not torch.equal(*(one["projection.weight"] for one in weights))
+
+
+@pytest.mark.parametrize("path", sorted((conf_path() / "task").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_task_hands_the_step_on(path: Path) -> None:
+    assert "step" in signature_of(read_yaml(path)["_target_"])
