@@ -24,7 +24,7 @@ from seqclf.token_features import build_embedder
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = ("encoder", "seq2seq", "multifield", "multifield_seq2seq", "embedder")
 # The order of a row does not matter to these.
-SETS = {"bag", "attention", "multihead_attention", "feedforward", "pass_through", "gated_sum"}
+SETS = {"bag", "attention", "multihead_attention", "feedforward", "pass_through", "gated_sum", "variational_dropout"}
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 INPUT_DIM, NUM_FIELDS = 6, 5
 WORDS = [f"w{place * 7919}" for place in range(46)]
