@@ -102,6 +102,13 @@ def test_a_chain_is_checked_with_what_is_inside(group: str, key: str, value: Any
     assert message.replace("conf/seq2seq", f"conf/{group}") in str(caught.value) or message in str(caught.value)
 
 
+def test_a_chain_may_hold_one_kind_twice_under_names_of_their_own() -> None:
+    small = "+seq2seq@seq2seq.small=lstm", "seq2seq.small.hidden_size=32", "seq2seq.names=[lstm,small]"
+    config = plain(compose("seq2seq=chain", *small))
+    check_config(config)
+    assert config["seq2seq"]["small"] == {**config["seq2seq"]["lstm"], "hidden_size": 32}
+
+
 def test_a_part_of_the_users_own_need_not_lie_in_a_file() -> None:
     check_node({"_target_": "__main__.Mine", "anything": 1}, "encoder")
 
