@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqclf.batch import RecordBatch
+    from seqclf.classifiers.multilabel_classifier import MultilabelClassifier
     from seqclf.classifiers.sequence_classifier import SequenceClassifier
     from seqclf.classifiers.sequence_pair_classifier import SequencePairClassifier
     from seqclf.errors import UserError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "MultilabelClassifier",
     "Ragged",
     "RecordBatch",
     "RecordEncoder",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "MultilabelClassifier": "seqclf.classifiers.multilabel_classifier",
     "Ragged": "seqclf.ragged",
     "RecordBatch": "seqclf.batch",
     "RecordEncoder": "seqclf.nn.record_encoder",

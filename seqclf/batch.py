@@ -22,7 +22,9 @@ class RecordBatch:
         tokens: indexer name to `Ragged` ids `(N,)`: one row per sequence, one element per token, the same rows for
             every indexer.
         records: record `r` owns the sequences `offsets[r]:offsets[r + 1]`; `positions` says which field each one is.
-        labels: class indices `(B,)`, or `(B, C)` for several labels at once; None where there are none.
+        labels: class indices `(B,)`; or `(B, C)` where a record may have several labels, 1 for each that it has and 0
+            for the others, lowered by 2 in the row of a record that has labels besides which are not among the classes;
+            None where there are none.
         num_inputs: how many records one example holds, `I`: 2 for pairs.
     """
 

@@ -51,7 +51,11 @@ VAGUE = {"util", "utils", "common", "helper", "helpers", "core", "misc"}
 TARGETS = sorted(path for path in conf_path().rglob("*.yaml") if read_yaml(path).get("_target_"))
 # Its parameters are the other groups: what the builder makes of them.
 MODEL = "seqclf.classifiers.sequence_classifier.SequenceClassifier"
-MODELS = (MODEL, "seqclf.classifiers.sequence_pair_classifier.SequencePairClassifier")
+MODELS = (
+    MODEL,
+    "seqclf.classifiers.multilabel_classifier.MultilabelClassifier",
+    "seqclf.classifiers.sequence_pair_classifier.SequencePairClassifier",
+)
 
 
 def name_of(path: Path) -> str:

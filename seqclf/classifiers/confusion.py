@@ -62,5 +62,40 @@ def named_by_class(confusion: Counts, labels: Sequence[str]) -> dict[str, float]
     }
 
 
+def figures_of_counts(
+    right: Counts, wrong: Counts, missed: Counts, labels: Sequence[str]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The same figures where a record may have any number of labels; what scikit-learn gives for `zero_division=0`.
+
+    Args:
+        right: how many records were given each label and have it `(C,)`.
+        wrong: how many were given it and have it not `(C,)`.
+        missed: how many have it and were not given it `(C,)`.
+        labels: the names of the classes.
+
+    Returns:
+        `f1_macro`, `f1_micro`, `f1_weighted`, `precision_macro`, `recall_macro`; and `f1/LABEL`, `precision/LABEL`,
+        `recall/LABEL` for every label.
+    """
+    there = right + missed
+    precision, recall = _ratio(right, right + wrong), _ratio(right, there)
+    f1 = _ratio(2 * right, 2 * right + wrong + missed)
+    total = 2 * int(right.sum()) + int(wrong.sum()) + int(missed.sum())
+    averaged = {
+        "f1_macro": float(f1.mean()),
+        "f1_micro": 2 * int(right.sum()) / max(total, 1),
+        "f1_weighted": float(f1 @ there / max(int(there.sum()), 1)),
+        "precision_macro": float(precision.mean()),
+        "recall_macro": float(recall.mean()),
+    }
+    figures = {"f1": f1, "precision": precision, "recall": recall}
+    by_label = {
+        f"{name}/{label}": float(value)
+        for name, values in figures.items()
+        for label, value in zip(labels, values, strict=True)
+    }
+    return averaged, by_label
+
+
 def _ratio(part: Counts, whole: Counts) -> Figures:
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)

@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any
 
-import torch
-from torchmetrics.classification import MulticlassAccuracy
-
-from seqclf.classifiers.losses import CrossEntropy
-from seqclf.classifiers.metrics import StageMetrics
-from seqclf.inference.classifier import Classifier
+from seqclf.classifiers.label_space import LabelSpace
 from seqclf.inference.predict import outputs
 
 
-class Scored(Classifier, Protocol):
-    """A classifier with a loss."""
-
-    loss: CrossEntropy
-
-
-def evaluate(model: Scored, pieces: Iterable[tuple[Sequence[Sequence[str]], Sequence[str]]]) -> dict[str, float]:
+def evaluate(model: LabelSpace, pieces: Iterable[tuple[Sequence[Sequence[str]], Sequence[Any]]]) -> dict[str, float]:
     """Evaluate a classifier.
 
     Args:
         model: the classifier.
-        pieces: records as one text per field, and their labels; a piece at a time is in memory.
+        pieces: records as one text per column, and their labels (a list of labels each, where a record may have
+            several); a piece at a time is in memory.
 
     Returns:
-        Every figure by name, as `StageMetrics.compute` gives them; labels that the model does not know count as wrong.
+        Every figure by name, as the model's metrics give them; labels that the model does not know count as wrong.
     """
-    accuracy = MulticlassAccuracy(model.vocab.num_labels, average="micro")
-    metrics = StageMetrics(model.vocab.labels, accuracy, scores=True).to(model.device)
-    for texts, labels in pieces:
-        indices = torch.from_numpy(model.vocab.label_indices(labels)).long().to(model.device)
-        for rows, output in outputs(model, texts):
-            gold = indices[torch.from_numpy(rows).to(model.device)]
-            loss, weight = model.loss.sums(output["logits"], gold)
-            metrics.update(output["logits"], gold, loss / weight.clamp(min=1e-30), weight)
+    metrics = model.new_metrics(scores=True).to(model.device)
+    with model.recording(metrics):
+        for texts, labels in pieces:
+            for _ in outputs(model, texts, model.gold(labels)):
+                pass
     return metrics.compute()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 from seqclf.classifiers.losses import CrossEntropy
@@ -43,6 +43,31 @@ class LabelSpace(Trainable):
     def label_for_index(self, idx: int) -> str:
         """The name of the class with this index."""
         return self.vocab.labels[idx]
+
+    def gold(self, labels: Sequence[Any]) -> Tensor:
+        """The names of records' labels as class indices `(R,)`: -1 for one that is not among the classes."""
+        return torch.from_numpy(self.vocab.label_indices(labels)).long()
+
+    def given_labels(self, probabilities: Sequence[Sequence[float]]) -> list[tuple[list[str], float]]:
+        """The label that each record of these probabilities `(R, C)` is given, the likeliest, and its probability."""
+        best = [max(range(len(row)), key=row.__getitem__) for row in probabilities]
+        return [([self.vocab.labels[index]], row[index]) for index, row in zip(best, probabilities, strict=True)]
+
+    def decode(self, output_dict: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Add what a person reads.
+
+        Args:
+            output_dict: what `forward` returned.
+
+        Returns:
+            The same, and for each record `classes` (a dict from label to probability), `max_class` and
+            `max_class_prob`.
+        """
+        probabilities = output_dict["class_probabilities"].tolist()
+        classes = [dict(zip(self.vocab.labels, row, strict=True)) for row in probabilities]
+        best = [max(row, key=row.__getitem__) for row in classes]
+        highest = [row[label] for row, label in zip(classes, best, strict=True)]
+        return {**output_dict, "classes": classes, "max_class": best, "max_class_prob": highest}
 
     def extend_labels(self, labels: Sequence[str]) -> None:
         """Add classes to a trained model: what it has learned stays, bit for bit, and only the new rows are fresh.

@@ -34,6 +34,7 @@ class CrossEntropy(nn.Module):
         UserError: for weights that do not fit the labels.
     """
 
+    multilabel = False  # whether a record may have any number of labels
     weight: Tensor | None
 
     def __init__(

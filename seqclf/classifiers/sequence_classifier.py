@@ -61,6 +61,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
     """
 
     n_inputs = 1
+    multilabel = False  # whether a record may have any number of labels
 
     def __init__(
         self,
@@ -109,6 +110,9 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         self.vocab = vocab
         self.projection = nn.Linear(self.head_dim, vocab.num_labels)
         self.loss = loss or CrossEntropy(vocab.labels, None if loss_weights is None else dict(loss_weights))
+        if self.loss.multilabel != self.multilabel:
+            wanted = "binary_cross_entropy" if self.multilabel else "cross_entropy"
+            raise UserError(f"{type(self).__name__} cannot learn by {type(self.loss).__name__}: type loss={wanted}.")
         self.accuracy = accuracy or _categorical_accuracy
         self.regularizer = regularizer
         self.optimizer = optimizer or torch.optim.AdamW
@@ -168,6 +172,15 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         logits: Tensor = self.projection(encoded_text)
         return logits
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """The probability of each class `(B, C)`."""
+        return logits.softmax(dim=-1)
+
+    def mean_loss(self, encoded_text: Tensor, logits: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss of a batch, a scalar, and what its sum was divided by: 0 for both where no label is known."""
+        loss, weight = self.loss.sums(logits, label)
+        return loss / weight.clamp(min=1e-30), weight
+
     def output_layer(self, encoded_text: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         """The head alone.
 
@@ -179,28 +192,11 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
             `logits (B, C)`, `class_probabilities (B, C)`, and `loss ()` where a label is given.
         """
         logits = self.head(encoded_text)
-        output = {"logits": logits, "class_probabilities": logits.softmax(dim=-1)}
+        output = {"logits": logits, "class_probabilities": self.probabilities(logits)}
         if label is not None:
-            loss, weight = self.loss.sums(logits, label)
-            output["loss"] = loss / weight.clamp(min=1e-30)  # a batch without any known label has loss 0
+            output["loss"], weight = self.mean_loss(encoded_text, logits, label)
             self.record(logits, label, output["loss"], weight)
         return output
-
-    def decode(self, output_dict: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Add what a person reads.
-
-        Args:
-            output_dict: what `forward` returned.
-
-        Returns:
-            The same, and for each record `classes` (a dict from label to probability), `max_class` and
-            `max_class_prob`.
-        """
-        probabilities = output_dict["class_probabilities"].tolist()
-        classes = [dict(zip(self.vocab.labels, row, strict=True)) for row in probabilities]
-        best = [max(row, key=row.__getitem__) for row in classes]
-        highest = [row[label] for row, label in zip(classes, best, strict=True)]
-        return {**output_dict, "classes": classes, "max_class": best, "max_class_prob": highest}
 
     # Keeping and using a trained model
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -14,10 +14,12 @@ from torchmetrics import Metric
 
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.clipping import clip_gradients
-from seqclf.classifiers.metrics import StageMetrics
+from seqclf.classifiers.metrics import StageMetrics, figure_names
+from seqclf.classifiers.multilabel_metrics import MultilabelMetrics
 from seqclf.nn.regularizer import Regularizer
 
 STAGES = ("train", "validation", "test")
+Figures = StageMetrics | MultilabelMetrics
 LOWER_IS_BETTER = ("loss", "calibration_error")
 
 
@@ -51,13 +53,22 @@ class Trainable(pl.LightningModule):
 
     def make_metrics(self) -> None:
         """One set of metrics per stage, for the classes there are now."""
-        classes: Sequence[str] = self.output_classes
-        metrics = {}
-        for stage in STAGES:
-            accuracy = deepcopy(self.accuracy) if isinstance(self.accuracy, Metric) else self.accuracy(len(classes))
-            # "train" is a method of every module, so it cannot be a module's name
-            metrics[f"{stage}_metrics"] = StageMetrics(classes, accuracy, scores=stage != "train")
+        # "train" is a method of every module, so it cannot be a module's name
+        metrics = {f"{stage}_metrics": self.new_metrics(scores=stage != "train") for stage in STAGES}
         self.stage_metrics = nn.ModuleDict(metrics).to(self.device)
+        self._recorders: list[Figures] = []
+
+    def new_metrics(self, scores: bool) -> Figures:
+        """A set of metrics for the classes there are now; with `scores`, those too that look at all probabilities."""
+        return StageMetrics(self.output_classes, self.new_accuracy(), scores)
+
+    def new_accuracy(self) -> Metric:
+        """The accuracy metric, begun anew, for the classes there are now."""
+        return deepcopy(self.accuracy) if isinstance(self.accuracy, Metric) else self.accuracy(len(self.output_classes))
+
+    def figure_names(self) -> list[str]:
+        """The names of all figures that an evaluation may give."""
+        return figure_names(self.output_classes)
 
     @property
     def stage(self) -> str:
@@ -67,10 +78,10 @@ class Trainable(pl.LightningModule):
             return "test"
         return "train" if self.training else "validation"
 
-    def metrics_of(self, stage: str) -> StageMetrics:
+    def metrics_of(self, stage: str) -> Figures:
         """The metrics of one stage."""
         metrics = self.stage_metrics[f"{stage}_metrics"]
-        assert isinstance(metrics, StageMetrics)
+        assert isinstance(metrics, StageMetrics | MultilabelMetrics)
         return metrics
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
@@ -86,8 +97,21 @@ class Trainable(pl.LightningModule):
 
     def record(self, logits: Tensor, label: Tensor, loss: Tensor, weight: Tensor) -> None:
         """Count a batch in the metrics of the current stage; nothing in Lightning's sanity check."""
-        if self._recorded and (self._trainer is None or not self._trainer.sanity_checking):
+        if not self._recorded:
+            return
+        if self._recorders:
+            self._recorders[-1].update(logits, label, loss, weight)
+        elif self._trainer is None or not self._trainer.sanity_checking:
             self.metrics_of(self.stage).update(logits, label, loss, weight)
+
+    @contextmanager
+    def recording(self, metrics: Figures) -> Iterator[None]:
+        """Count batches in these metrics instead of those of the stage."""
+        self._recorders.append(metrics)
+        try:
+            yield
+        finally:
+            self._recorders.pop()
 
     @contextmanager
     def unrecorded(self) -> Iterator[None]:

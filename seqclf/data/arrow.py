@@ -10,6 +10,7 @@ import pyarrow as pa
 from seqclf.data.table import Row, Table
 from seqclf.data.typed import as_text
 from seqclf.errors import UserError
+from seqclf.text.label_sets import list_cell
 
 BATCH = 1024  # rows that are text at once
 
@@ -46,6 +47,8 @@ class ArrowTable(Table):
         """The place of a column; one that holds lists, structs or bytes is refused."""
         place = super().column(name, key)
         kind = self.schema.field(place).type
+        if _is_list(kind) and name in self.lists:
+            kind = kind.value_type
         if not _is_text(kind):
             message = f"holds {kind}, not one text per record ({key})."
             raise UserError(f"{self.name}, column {name!r}: it {message} Name columns of text: data.text=[...].")
@@ -55,10 +58,18 @@ class ArrowTable(Table):
         if pa.types.is_timestamp(column.type):  # Python's own dates end at microseconds
             column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
         try:
-            return [as_text(value) for value in column.to_pylist()]
+            return [_cell(value) for value in column.to_pylist()]
         except (UnicodeDecodeError, ValueError, OverflowError) as error:
             place = f"{self.name}, rows {before + 1} to {before + len(column)}, column {name!r}"
             raise UserError(f"{place}: a value cannot be made text ({error}).") from error
+
+
+def _cell(value: object) -> str:
+    return list_cell(map(as_text, value)) if isinstance(value, list) else as_text(value)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
 def _is_text(kind: pa.DataType) -> bool:

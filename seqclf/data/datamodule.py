@@ -70,7 +70,7 @@ class DataModule(pl.LightningDataModule):
         if sampler not in SAMPLERS:
             raise UserError(f"data.sampler cannot be {sampler!r}. {nearest(sampler, SAMPLERS)}")
         labels = store.train.labels
-        if sampler == "balanced" and (labels is None or labels.ndim != 1):
+        if sampler == "balanced" and (labels is None or store.train.label_offsets is not None):
             raise UserError("data.sampler=balanced needs one label for each record; type data.sampler=length.")
         self.classes = labels.astype(np.int64) if sampler == "balanced" and labels is not None else None
         self.store = store

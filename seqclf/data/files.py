@@ -68,6 +68,7 @@ class Files(Source):
         sheet: of workbooks; None for the first one.
         left: for pairs, the columns of the first record, in the order of its fields; None where there are no pairs.
         right: for pairs, the columns of the second record, the same fields in the same order.
+        label_separator: between the labels of a record that may have several; None for `|`.
     """
 
     def __init__(
@@ -82,8 +83,9 @@ class Files(Source):
         sheet: str | None = None,
         left: list[str] | None = None,
         right: list[str] | None = None,
+        label_separator: str | None = None,
     ) -> None:
-        super().__init__(text, label, left, right)
+        super().__init__(text, label, left, right, label_separator)
         self.paths = {"train": train, "validation": validation, "test": test}
         self.encoding = encoding
         self.separator = separator

@@ -28,6 +28,7 @@ class Hub(Source):
         label: the label column; the numbers of named classes become their names. None where there are no labels.
         left: for pairs, the columns of the first record, in the order of its fields; None where there are no pairs.
         right: for pairs, the columns of the second record, the same fields in the same order.
+        label_separator: between the labels of a record that may have several; None for `|`.
     """
 
     def __init__(
@@ -42,8 +43,9 @@ class Hub(Source):
         label: str | None = "label",
         left: list[str] | None = None,
         right: list[str] | None = None,
+        label_separator: str | None = None,
     ) -> None:
-        super().__init__(text, label, left, right)
+        super().__init__(text, label, left, right, label_separator)
         self.path = path
         self.config = config
         self.revision = revision
@@ -85,9 +87,8 @@ class HubTable(ArrowTable):
     def __init__(self, name: str, dataset: Any) -> None:
         super().__init__(name, dataset.column_names)
         self._dataset = dataset
-        self._classes = {
-            column: feature.names for column, feature in dataset.features.items() if hasattr(feature, "names")
-        }
+        features = {name: getattr(feature, "feature", feature) for name, feature in dataset.features.items()}
+        self._classes = {name: feature.names for name, feature in features.items() if hasattr(feature, "names")}
         schema = dataset.features.arrow_schema
         self.schema = pa.schema([(name, schema.field(name).type) for name in self.columns])
 
@@ -123,5 +124,11 @@ class HubTable(ArrowTable):
         """A column of class numbers as names; a number below zero is how the hub writes that the class is not known."""
         if name not in self._classes:
             return column
-        names = self._classes[name]
-        return pa.array([None if value is None or value < 0 else names[value] for value in column.to_pylist()])
+        return pa.array([_class_name(value, self._classes[name]) for value in column.to_pylist()])
+
+
+def _class_name(value: Any, names: Sequence[str]) -> Any:
+    """The name of a class number, or the names of a list of them."""
+    if isinstance(value, list):
+        return [_class_name(item, names) for item in value]
+    return None if value is None or value < 0 else names[value]

@@ -13,6 +13,7 @@ from seqclf.data.file_table import FileTable
 from seqclf.data.stream import text_lines
 from seqclf.data.table import Row
 from seqclf.errors import UserError
+from seqclf.text.label_sets import is_list, list_cell
 
 HEADER_RECORDS = 1000  # the columns are the keys of the first so many records
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -22,7 +23,7 @@ class JsonLinesTable(FileTable):
     """One flat JSON object per line; its columns are the keys of the first thousand.
 
     A key that an object lacks, and null, are the empty text; numbers, true and false are what the file says, to the
-    letter. Blank lines are skipped.
+    letter; a list of texts is one cell where lists are allowed. Blank lines are skipped.
 
     Args:
         path: the file, packed if it ends in `.gz`.
@@ -44,6 +45,7 @@ class JsonLinesTable(FileTable):
                 new = next(key for key in record if key not in known)
                 message = f"the first {HEADER_RECORDS} records do not have this key."
                 raise UserError(f"{self.at(line, new)}: {message} Name the columns to read: data.text=[...].")
+            self._refuse_lists(line, record, self.columns)
             yield Row(line, tuple([record.get(name, "") for name in self.columns]))
 
     def select(self, names: Sequence[str]) -> Iterator[Row]:
@@ -51,7 +53,16 @@ class JsonLinesTable(FileTable):
         for name in names:
             self.column(name)
         for line, record in self._records():
+            self._refuse_lists(line, record, names)
             yield Row(line, tuple([record.get(name, "") for name in names]))
+
+    def _is_empty(self) -> bool:
+        return next(self._records(), None) is None
+
+    def _refuse_lists(self, line: int, record: dict[str, str], names: Sequence[str]) -> None:
+        for name in names:
+            if name not in self.lists and is_list(record.get(name, "")):
+                raise self._refused(line, f", column {name!r}: the value is nested; a column holds one text.")
 
     def _header(self) -> tuple[str, ...]:
         keys: dict[str, None] = {}
@@ -103,11 +114,17 @@ def _flat(pairs: list[tuple[str, Any]]) -> dict[str, str]:
             raise _BadKeyError(key, "the key is given twice in one object")
         if isinstance(value, str):
             record[key] = value
+        elif isinstance(value, list) and not any(isinstance(each, dict | list) for each in value):
+            record[key] = list_cell(map(_text, value))
         elif isinstance(value, dict | list):
             raise _BadKeyError(key, "the value is nested; a column holds one text")
         else:
-            record[key] = {None: "", True: "true", False: "false"}[value]
+            record[key] = _text(value)
     return record
+
+
+def _text(value: str | bool | None) -> str:
+    return value if isinstance(value, str) else {None: "", True: "true", False: "false"}[value]
 
 
 def _whole(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from seqclf.batch import UNKNOWN
 from seqclf.data.records import IndexedRecords
 from seqclf.data.word_table import WordTable, part_files
 from seqclf.ragged import IntArray
+from seqclf.text.vocabulary import Vocabulary
 
 HEADER = 128  # bytes of a .npy header for one dimension
 
@@ -24,6 +24,7 @@ DTYPES: dict[str, str] = {
     "fields": "<i4",
     "record_offsets": "<i8",
     "labels": "<i4",
+    "label_offsets": "<i8",
     "rows": "<i8",
     "words": "<i4",
 }
@@ -72,17 +73,19 @@ class RecordsWriter:
         folder: an empty folder for the files.
         labelled: whether the records have labels.
         table: the distinct words that the records point at; None where nothing looks inside of words.
+        multilabel: whether each may have any number of labels.
     """
 
-    def __init__(self, folder: Path, labelled: bool, table: WordTable | None = None) -> None:
+    def __init__(self, folder: Path, labelled: bool, table: WordTable | None = None, multilabel: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._table = table
-        left_out = {"labels": not labelled, "words": table is None}
+        left_out = {"labels": not labelled, "label_offsets": not (labelled and multilabel), "words": table is None}
         names = [name for name in DTYPES if not left_out.get(name)]
         self._arrays = {name: ArrayWriter(folder / f"{name}.npy", DTYPES[name]) for name in names}
-        for name in ("sequence_offsets", "record_offsets"):
-            self._arrays[name].append(np.zeros(1, dtype=np.int64))
+        for name in self._arrays:
+            if name.endswith("_offsets"):
+                self._arrays[name].append(np.zeros(1, dtype=np.int64))
         self.unknown = 0
 
     @property
@@ -95,8 +98,21 @@ class RecordsWriter:
         """How many records were written."""
         return self._arrays["rows"].length
 
-    def append(self, piece: IndexedRecords, labels: npt.NDArray[np.int32] | None, rows: IntArray) -> None:
-        """Write more records, their labels `(R,)` if they have some, and the rows of the table they were `(R,)`."""
+    def append(
+        self,
+        piece: IndexedRecords,
+        labels: npt.NDArray[np.int32] | None,
+        rows: IntArray,
+        label_counts: IntArray | None = None,
+    ) -> None:
+        """Write more examples.
+
+        Args:
+            piece: the examples, `B` of them.
+            labels: class indices `(B,)`, or with `label_counts` those of all examples, one after another.
+            rows: the rows of the table they were `(B,)`.
+            label_counts: how many labels each has `(B,)`.
+        """
         self.unknown += int(np.count_nonzero(piece.ids == UNKNOWN))
         arrays = self._arrays
         arrays["sequence_offsets"].append(piece.sequence_offsets[1:] + arrays["ids"].length)
@@ -104,6 +120,8 @@ class RecordsWriter:
         arrays["ids"].append(piece.ids)
         arrays["fields"].append(piece.fields)
         arrays["rows"].append(rows)
+        if label_counts is not None:
+            arrays["label_offsets"].append(np.cumsum(label_counts) + arrays["labels"].length)
         if labels is not None:
             arrays["labels"].append(labels)
         if piece.words is not None:
@@ -125,15 +143,16 @@ class RecordsWriter:
             array.close()
 
 
-def open_records(folder: Path, num_inputs: int = 1, word_indexers: Iterable[str] = ()) -> IndexedRecords:
-    """Memory-map the records that a `RecordsWriter` wrote, `num_inputs` to an example, and what is inside of words."""
+def open_records(folder: Path, vocabulary: Vocabulary) -> IndexedRecords:
+    """Memory-map the records that a `RecordsWriter` wrote, numbered by this vocabulary."""
     files = {name: folder / f"{name}.npy" for name in DTYPES}
     arrays = {name: _mapped(file) for name, file in files.items() if file.exists()}
     parts = {}
-    for name in word_indexers:
+    for name in vocabulary.word_indexers:
         values, offsets = part_files(folder, name)
         parts[name] = _mapped(values), _mapped(offsets)
-    return IndexedRecords(**arrays, num_inputs=num_inputs, parts=parts)
+    num_inputs, num_labels = vocabulary.num_inputs, vocabulary.num_labels
+    return IndexedRecords(**arrays, num_inputs=num_inputs, num_labels=num_labels, parts=parts)
 
 
 def _mapped(file: Path) -> npt.NDArray[Any]:

@@ -12,6 +12,7 @@ import torch
 from seqclf.batch import EMPTY, SEPARATOR, RecordBatch
 from seqclf.data.word_table import Parts, WordTable
 from seqclf.ragged import IntArray, Ragged, Rows, WordParts
+from seqclf.text.label_sets import label_matrix
 from seqclf.text.sentences import segments
 from seqclf.text.vocabulary import Vocabulary
 
@@ -36,6 +37,9 @@ class IndexedRecords:
         num_inputs: how many records one example holds, `I`.
         words: which of the distinct words each token is `(N,)`; None where nothing looks inside of words.
         parts: what is inside of each distinct word, by indexer.
+        label_offsets: `(B + 1,)` where an example has any number of labels: those of example `b` are
+            `labels[label_offsets[b]:label_offsets[b + 1]]`; None where each has one.
+        num_labels: how many classes there are, `C`; only asked for with `label_offsets`.
     """
 
     def __init__(
@@ -49,6 +53,8 @@ class IndexedRecords:
         num_inputs: int = 1,
         words: npt.NDArray[np.int32] | None = None,
         parts: Mapping[str, Parts] | None = None,
+        label_offsets: IntArray | None = None,
+        num_labels: int = 0,
     ) -> None:
         # asarray takes the plain array out of a memory map, whose own indexing is slow.
         self.ids = np.asarray(ids)
@@ -60,6 +66,8 @@ class IndexedRecords:
         self.parts = {
             name: (np.asarray(values), np.asarray(offsets)) for name, (values, offsets) in (parts or {}).items()
         }
+        self.label_offsets = None if label_offsets is None else np.asarray(label_offsets)
+        self.num_labels = num_labels
         self.labels = None if labels is None else np.asarray(labels)
         self.rows = np.arange(len(self)) if rows is None else np.asarray(rows)
 
@@ -85,7 +93,8 @@ class IndexedRecords:
         if self.words is not None:
             tokens |= self._inside(self.words[spread], rows)
         records = Rows.from_lengths(counts, positions=self.fields[sequences].astype(np.int64))
-        labels = None if self.labels is None else torch.from_numpy(self.labels[indices].astype(np.int64))
+        found = self.labels_of(indices)
+        labels = None if found is None else torch.from_numpy(found)
         return RecordBatch(tokens, records, labels, self.num_inputs)
 
     def _inside(self, words: npt.NDArray[np.int32], rows: Rows) -> dict[str, WordParts]:
@@ -98,6 +107,16 @@ class IndexedRecords:
             parts = Ragged(torch.from_numpy(ids), Rows.from_lengths(lengths))
             inside[name] = WordParts(torch.from_numpy(places), rows, parts)
         return inside
+
+    def labels_of(self, indices: IntArray) -> IntArray | None:
+        """The labels of the given examples as in a `RecordBatch`, `(B,)` or `(B, C)`; None where there are none."""
+        if self.labels is None:
+            return None
+        if self.label_offsets is None:
+            return self.labels[indices].astype(np.int64)
+        first = self.label_offsets[indices]
+        counts = self.label_offsets[indices + 1] - first
+        return label_matrix(self.labels[_spread(first, counts)], counts, self.num_labels)
 
 
 def _spread(starts: IntArray, lengths: IntArray) -> IntArray:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from seqclf.data.table import Table
+from seqclf.data.table import Row, Table
 from seqclf.errors import UserError
+from seqclf.text.label_sets import is_list, split_cell
 
 Progress = Callable[[str, int], None]  # what is being done, and how many rows of it are
 TICK = 4096  # rows between two calls of it
@@ -25,18 +27,23 @@ class Scan:
     """What one reading tells about the `R` records of a table.
 
     Args:
-        names: the labels, each once.
-        labels: places in `names` `(R,)`, -1 where the label is missing; None for a table without labels.
+        sets: what records have for labels, each once: one label, or several in order where that may be.
+        labels: places in `sets` `(R,)`, -1 where the label is missing; None for a table without labels.
         hashes: 64 bits for the texts of each record `(R,)`.
     """
 
-    names: list[str]
+    sets: list[tuple[str, ...]]
     labels: npt.NDArray[np.int32] | None
     hashes: npt.NDArray[np.uint64]
 
     def __len__(self) -> int:
         """How many records the table has, `R`."""
         return len(self.hashes)
+
+    @property
+    def names(self) -> list[str]:
+        """The labels, each once, in order."""
+        return sorted({name for labels in self.sets for name in labels})
 
     def missing(self) -> int:
         """How many records have no label in a table that has labels."""
@@ -47,11 +54,28 @@ class Scan:
         if self.labels is None:
             return {}
         labels = self.labels if chosen is None else self.labels[chosen]
-        totals = np.bincount(labels[labels != MISSING], minlength=len(self.names)).tolist()
-        return {name: total for name, total in sorted(zip(self.names, totals, strict=True)) if total}
+        totals: Counter[str] = Counter()
+        found = np.bincount(labels[labels != MISSING], minlength=len(self.sets)).tolist()
+        for names, count in zip(self.sets, found, strict=True):
+            totals.update(dict.fromkeys(names, count))
+        return {name: total for name, total in sorted(totals.items()) if total}
+
+    def rarest(self) -> npt.NDArray[np.int32]:
+        """The rarest label of each record `(R,)`, by its place in `names`; -1 for a record without any."""
+        counts = self.counts()
+        order = {name: place for place, name in enumerate(self.names)}
+        rarest = [order[min(names, key=counts.__getitem__)] if names else MISSING for names in self.sets]
+        return np.array([*rarest, MISSING], dtype=np.int32)[[] if self.labels is None else self.labels]
 
 
-def scan(table: Table, text: Sequence[str], label: str | None, required: bool, progress: Progress) -> Scan:
+def scan(
+    table: Table,
+    text: Sequence[str],
+    label: str | None,
+    required: bool,
+    progress: Progress,
+    label_separator: str | None = None,
+) -> Scan:
     """Read a table once, keeping 12 bytes a record.
 
     Args:
@@ -60,11 +84,13 @@ def scan(table: Table, text: Sequence[str], label: str | None, required: bool, p
         label: the label column; None where there are no labels.
         required: whether every record must have a label.
         progress: told now and then how many rows were read.
+        label_separator: between the labels of a record that may have any number of them; None where each has one.
 
     Raises:
         UserError: for a table without records, or a label that is empty though it is required.
     """
-    names: dict[str, int] = {}
+    cells: dict[str, int] = {}
+    sets: dict[tuple[str, ...], int] = {}
     labels, hashes, width = array("i"), bytearray(), len(text)
     for done, row in enumerate(table.select([*text, *([] if label is None else [label])]), start=1):
         if done % TICK == 0:
@@ -72,9 +98,12 @@ def scan(table: Table, text: Sequence[str], label: str | None, required: bool, p
         hashes += _hash(row.values[:width])
         if label is None:
             continue
-        name = row.values[width]
-        if name and not name.isspace():
-            labels.append(names.setdefault(name, len(names)))
+        cell = row.values[width]
+        if cell in cells:
+            labels.append(cells[cell])
+        elif label_separator is not None or (cell and not cell.isspace()):
+            cells[cell] = sets.setdefault(_label_set(cell, label_separator, table, row, label), len(sets))
+            labels.append(cells[cell])
         elif required:
             raise UserError(
                 f"{table.at(row.line, label)}: the label is empty, but every record for training and validation needs "
@@ -86,7 +115,18 @@ def scan(table: Table, text: Sequence[str], label: str | None, required: bool, p
         raise UserError(f"{table.name} has no records.")
     progress(f"reading {table.name}", len(hashes) // HASH)
     found = None if label is None else np.frombuffer(labels, dtype=np.int32)
-    return Scan(list(names), found, np.frombuffer(hashes, dtype=np.uint64))
+    return Scan(list(sets), found, np.frombuffer(hashes, dtype=np.uint64))
+
+
+def _label_set(cell: str, separator: str | None, table: Table, row: Row, label: str) -> tuple[str, ...]:
+    if separator is not None:
+        return tuple(sorted(split_cell(cell, separator)))
+    if is_list(cell):
+        raise UserError(
+            f"{table.at(row.line, label)}: the label is a list. For records that may have several labels type "
+            "task=multilabel."
+        )
+    return (cell,)
 
 
 def _hash(values: tuple[str, ...]) -> bytes:

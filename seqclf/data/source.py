@@ -39,15 +39,24 @@ class Source(ABC):
         label: the label column; None where there are no labels.
         left: the columns of the first record of a pair, in the order of its fields; None where there are no pairs.
         right: those of the second record, the same fields in the same order.
+        label_separator: between the labels of a record that may have several; None for `|`.
     """
 
     def __init__(
-        self, text: list[str] | None, label: str | None, left: list[str] | None = None, right: list[str] | None = None
+        self,
+        text: list[str] | None,
+        label: str | None,
+        left: list[str] | None = None,
+        right: list[str] | None = None,
+        label_separator: str | None = None,
     ) -> None:
         self.text = text
         self.label = label
         self.left = left
         self.right = right
+        self.label_separator = label_separator
+        if label_separator is not None and not label_separator:
+            raise UserError("data.label_separator is empty: give what stands between two labels, or null for '|'.")
 
     @property
     def num_inputs(self) -> int:
@@ -82,6 +91,8 @@ class Source(ABC):
         for split, table in splits.items():
             for name, key in keys.items():
                 table.column(name, key)
+            if self.label is not None:
+                table.allow_lists(self.label)
             if self.label is not None and split != "test":  # what is not known is not needed to predict
                 table.column(self.label, "data.label")
         return Tables(

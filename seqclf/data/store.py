@@ -15,10 +15,11 @@ from seqclf.data.cache import cache_folder, ensure, fingerprint
 from seqclf.data.record_files import open_records
 from seqclf.data.records import IndexedRecords
 from seqclf.data.scan import Progress
-from seqclf.data.source import Source
+from seqclf.data.source import Source, Tables
 from seqclf.data.store_build import META, Settings, fill_store, is_whole
 from seqclf.data.store_report import remarks
 from seqclf.errors import UserError
+from seqclf.text.label_sets import SEPARATOR
 from seqclf.text.tokenization import Tokenization
 from seqclf.text.vocabulary import Vocabulary
 
@@ -46,7 +47,13 @@ class Store:
         self.folder = folder
         self.report: dict[str, Any] = meta["report"]
         self.vocabulary = Vocabulary.load(
-            folder, meta["fields"], meta["join_fields"], meta["columns"], meta["word_indexers"], meta["segment"]
+            folder,
+            meta["fields"],
+            meta["join_fields"],
+            meta["columns"],
+            meta["word_indexers"],
+            meta["segment"],
+            meta["label_separator"],
         )
         self.train = self._open("train")
         self.validation = self._optional("validation")
@@ -56,7 +63,7 @@ class Store:
         return self._open(split) if (self.folder / split).exists() else None
 
     def _open(self, split: str) -> IndexedRecords:
-        return open_records(self.folder / split, self.vocabulary.num_inputs, self.vocabulary.word_indexers)
+        return open_records(self.folder / split, self.vocabulary)
 
 
 def build_store(
@@ -69,6 +76,7 @@ def build_store(
     word_indexers: Sequence[str] = (),
     cache: Path | None = None,
     progress: Progress | None = None,
+    multilabel: bool = False,
 ) -> Store:
     """Open the store of these records and settings; it is made where there is none, in bounded memory.
 
@@ -84,6 +92,7 @@ def build_store(
         word_indexers: names of what numbers the inside of words, `characters`.
         cache: the folder for stores; None for the user's own.
         progress: called as `progress(what, rows)` while the store is made.
+        multilabel: whether a record may have any number of labels.
 
     Returns:
         The store; what deserves a word (labels not in training, records in both training and test) was logged.
@@ -93,19 +102,12 @@ def build_store(
     """
     cache = cache_folder() if cache is None else Path(cache)
     tables = source.tables()
-    if start is not None and start.fields != tables.fields:
-        raise UserError(
-            f"The model to start from reads the fields {', '.join(start.fields)}, in this order, but the data has "
-            f"{', '.join(tables.fields)}. Name the columns of these fields (data.text, or data.left and data.right)."
-        )
+    _refuse(tables, tokenization, start, word_indexers)
     join_fields = join_fields and len(tables.fields) > 1
-    if word_indexers and not tokenization.of_words:
-        raise UserError(
-            f"The embedder looks inside of words for their {' and '.join(word_indexers)}, but the tokens are pieces of "
-            "words already. Leave tokens=... out, or take embedder=word."
-        )
     inside = tuple(sorted(word_indexers))
-    settings = Settings(tables, tokenization, validation_size, split_seed, join_fields, inside, start)
+    known = None if start is None else start.label_separator
+    separator = (source.label_separator or known or SEPARATOR) if multilabel else None
+    settings = Settings(tables, tokenization, validation_size, split_seed, join_fields, inside, start, separator)
     stamps = settings.stamps()
     folder = cache / f"store-{_key(settings, cache)}"
 
@@ -119,6 +121,20 @@ def build_store(
     for remark in remarks(store.report):
         logger.warning(remark)
     return store
+
+
+def _refuse(tables: Tables, tokenization: Tokenization, start: Vocabulary | None, word_indexers: Sequence[str]) -> None:
+    """Refuse what does not go together, before any record is read."""
+    if start is not None and start.fields != tables.fields:
+        raise UserError(
+            f"The model to start from reads the fields {', '.join(start.fields)}, in this order, but the data has "
+            f"{', '.join(tables.fields)}. Name the columns of these fields (data.text, or data.left and data.right)."
+        )
+    if word_indexers and not tokenization.of_words:
+        raise UserError(
+            f"The embedder looks inside of words for their {' and '.join(word_indexers)}, but the tokens are pieces of "
+            "words already. Leave tokens=... out, or take embedder=word."
+        )
 
 
 def _key(settings: Settings, cache: Path) -> str:
@@ -135,6 +151,7 @@ def _key(settings: Settings, cache: Path) -> str:
         "validation": None if tables.validation is not None else [float(settings.validation_size), settings.split_seed],
         "join_fields": settings.join_fields,
         "word_indexers": settings.word_indexers,
+        "label_separator": settings.label_separator,
     }
     if settings.start is not None:
         inside = {name: indexer.to_text() for name, indexer in settings.start.word_indexers.items()}

@@ -42,6 +42,7 @@ class Settings:
     join_fields: bool
     word_indexers: tuple[str, ...]
     start: Vocabulary | None = None
+    label_separator: str | None = None
 
     @property
     def segment(self) -> str | None:
@@ -93,6 +94,7 @@ def fill_store(folder: Path, settings: Settings, progress: Progress) -> None:
     meta = {
         "fields": vocabulary.fields,
         "columns": vocabulary.columns,
+        "label_separator": vocabulary.label_separator,
         "join_fields": vocabulary.join_fields,
         "word_indexers": list(vocabulary.word_indexers),
         "segment": vocabulary.segment,
@@ -127,15 +129,17 @@ def _scan_all(settings: Settings, progress: Progress) -> dict[str, Scan]:
     tables, label = settings.tables, settings.tables.label
     if tables.train is None or label is None:
         raise UserError("There is nothing to train on: data.train must name a table and data.label its label column.")
-    scans = {}
+    scans, separator = {}, settings.label_separator
     for split, table in settings.named_tables().items():
         there = label if label in table.columns else None
-        scans[split] = scan(table, tables.text, there, required=split != "test", progress=progress)
-    known = () if settings.start is None else settings.start.labels
-    if len({*scans["train"].names, *known}) < 2:
+        scans[split] = scan(table, tables.text, there, split != "test", progress, separator)
+    names = scans["train"].names if settings.start is None else [*settings.start.labels, *scans["train"].names]
+    if not names:
+        raise UserError(f"{tables.train.name}: no record has a label in column {label!r}: there is nothing to learn.")
+    if len(set(names)) < 2 and separator is None:
         raise UserError(
-            f"{tables.train.name}: every record has the label {scans['train'].names[0]!r} in column {label!r}. A "
-            "classifier needs at least two classes."
+            f"{tables.train.name}: every record has the label {names[0]!r} in column {label!r}. A classifier needs at "
+            "least two classes."
         )
     return scans
 
@@ -143,7 +147,8 @@ def _scan_all(settings: Settings, progress: Progress) -> dict[str, Scan]:
 def _cut(settings: Settings, train: Scan) -> npt.NDArray[np.bool_]:
     if settings.tables.validation is not None or train.labels is None:
         return np.zeros(len(train), dtype=np.bool_)
-    return validation_mask(train.labels, settings.validation_size, settings.split_seed)
+    labels = train.labels if settings.label_separator is None else train.rarest()
+    return validation_mask(labels, settings.validation_size, settings.split_seed)
 
 
 def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progress: Progress) -> Vocabulary:
@@ -155,7 +160,8 @@ def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progres
         for text in (values if settings.segment is None else chain.from_iterable(map(segments, values)))
     )
     words: Counter[str] = Counter()
-    cutting, start, tables = settings.tokenization, settings.start, settings.tables
+    cutting, start = settings.tokenization, settings.start
+    tables, separator = settings.tables, settings.label_separator
     if settings.word_indexers:
         texts = _counting(texts, cutting.cut if start is None else start.cut, words)
     if start is not None:
@@ -163,10 +169,10 @@ def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progres
         labels = [*start.labels, *sorted(set(train.names) - set(start.labels))]
         indexers = {name: indexer.grow(words) for name, indexer in start.word_indexers.items()}
     else:
-        tokenizer, labels = cutting.train(texts), sorted(train.names)
+        tokenizer, labels = cutting.train(texts), train.names
         indexers = {name: WORD_INDEXERS[name].fit(words) for name in settings.word_indexers}
     layout = (tables.fields, settings.join_fields, tables.text)
-    return Vocabulary(tokenizer, labels, *layout, indexers, settings.segment)
+    return Vocabulary(tokenizer, labels, *layout, indexers, settings.segment, separator)
 
 
 def _counting(texts: Iterator[str], cut: Callable[[str], list[str]], words: Counter[str]) -> Iterator[str]:

@@ -27,11 +27,12 @@ class Part:
 
     def __init__(self, folder: Path, vocabulary: Vocabulary, found: Scan) -> None:
         self.vocabulary = vocabulary
-        self.labels = None
-        if found.labels is not None:  # the last entry serves the -1 of a missing label
-            self.labels = np.append(vocabulary.label_indices(found.names), np.int32(MISSING_LABEL))[found.labels]
+        self.places = found.labels  # of the labels of each row, in the list of what rows have
+        missing = np.array([MISSING_LABEL], dtype=np.int32)  # the last entry serves the -1 of a missing label
+        self.sets = [*map(vocabulary.label_indices, found.sets), missing]
         self._table = WordTable(vocabulary) if vocabulary.word_indexers else None
-        self.writer = RecordsWriter(folder, labelled=found.labels is not None, table=self._table)
+        multilabel = vocabulary.label_separator is not None
+        self.writer = RecordsWriter(folder, found.labels is not None, self._table, multilabel)
         self._records: list[tuple[str, ...]] = []
         self._rows: list[int] = []
         self._characters = 0
@@ -46,8 +47,12 @@ class Part:
 
     def _flush(self) -> None:
         rows = np.array(self._rows, dtype=np.int64)
-        labels = None if self.labels is None else self.labels[rows]
-        self.writer.append(index_records(self.vocabulary, self._records, self._table), labels, rows)
+        labels, counts = None, None
+        if self.places is not None and len(rows):
+            sets = [self.sets[place] for place in self.places[rows].tolist()]
+            labels = np.concatenate(sets)
+            counts = None if self.vocabulary.label_separator is None else np.array([len(each) for each in sets])
+        self.writer.append(index_records(self.vocabulary, self._records, self._table), labels, rows, counts)
         self._records, self._rows, self._characters = [], [], 0
 
     def __enter__(self) -> Part:

@@ -38,6 +38,7 @@ class Table(ABC):
     def __init__(self, name: str, columns: Sequence[str]) -> None:
         self.name = name
         self.columns = tuple(columns)
+        self.lists: frozenset[str] = frozenset()
 
     @abstractmethod
     def rows(self) -> Iterator[Row]:
@@ -75,6 +76,10 @@ class Table(ABC):
             found = f"It has {len(self.columns)}: {', '.join(map(repr, self.columns))}."
             raise UserError(f"{self.name} has no column {name!r} ({key}). {nearest(name, self.columns)} {found}")
         return self.columns.index(name)
+
+    def allow_lists(self, *names: str) -> None:
+        """Let these columns hold lists of texts, each one cell (`list_cell`); a list in any other column is refused."""
+        self.lists |= set(names)
 
     def at(self, line: int, column: str | None = None) -> str:
         """How a message names a place: `train.csv, line 3, column 'title'`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -23,8 +23,11 @@ class Classifier(Protocol):
     def device(self) -> torch.device:
         """Where the weights are."""
 
-    def __call__(self, tokens: RecordBatch) -> Mapping[str, Tensor]:
+    def __call__(self, tokens: RecordBatch, *, label: Tensor | None = None) -> Mapping[str, Tensor]:
         """Classify a batch."""
+
+    def given_labels(self, probabilities: Sequence[Sequence[float]]) -> list[tuple[list[str], float]]:
+        """The labels that each record of these probabilities `(R, C)` is given, and the probability of that."""
 
     def eval(self) -> Any:
         """Switch dropout off."""

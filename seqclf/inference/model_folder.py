@@ -20,7 +20,7 @@ from seqclf.text.vocabulary import LABELS_FILE, TOKENIZER_FILE, WORD_INDEXERS, V
 
 WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE, README_FILE = "model.safetensors", "config.yaml", "manifest.json", "README.md"
 HASHED_FILES = (WEIGHTS_FILE, CONFIG_FILE, LABELS_FILE, TOKENIZER_FILE)
-CONFIG_KEYS = ("format", "fields", "columns", "join_fields", "segment", "model")
+CONFIG_KEYS = ("format", "fields", "columns", "join_fields", "segment", "label_separator", "model")
 FORMAT = 1
 SEGMENTS = (None, "sentences")
 SMALL = 1 << 28  # bytes; no file but the weights is larger than this
@@ -51,6 +51,7 @@ def save(model: Classifier, folder: Path | str) -> Path:
         "columns": list(vocab.columns),
         "join_fields": vocab.join_fields,
         "segment": vocab.segment,
+        "label_separator": vocab.label_separator,
         "model": model.architecture,
     }
     with replacing_folder(Path(folder)) as temporary:
@@ -79,7 +80,7 @@ def load_vocabulary(folder: Path | str) -> tuple[Vocabulary, dict[str, Any]]:
     config = _read_config(folder / CONFIG_FILE)
     indexers = [name for name, indexer in WORD_INDEXERS.items() if indexer.file in files]
     layout = (config["fields"], config["join_fields"], config["columns"])
-    vocab = Vocabulary.load(folder, *layout, indexers, config["segment"])
+    vocab = Vocabulary.load(folder, *layout, indexers, config["segment"], config["label_separator"])
     return vocab, config["model"]
 
 
@@ -176,6 +177,9 @@ def _read_config(file: Path) -> dict[str, Any]:
         raise UserError(f"{file}: `columns` must be a list of names, one for each field or, for pairs, two.")
     if config.setdefault("segment", None) not in SEGMENTS:
         raise UserError(f"{file}: `segment` must be one of {', '.join(map(str, SEGMENTS))}.")
+    separator = config.setdefault("label_separator", None)
+    if separator is not None and not (isinstance(separator, str) and separator):
+        raise UserError(f"{file}: `label_separator` must be text, or null where a record has one label.")
     if not isinstance(config.get("join_fields"), bool) or not isinstance(config.get("model"), dict):
         raise UserError(f"{file}: `join_fields` must be true or false, and `model` must hold the parts.")
     return config

@@ -27,14 +27,17 @@ class Prediction:
     """What the model says of one record.
 
     Attributes:
-        label: the likeliest class.
-        probability: its probability.
+        label: the likeliest class; or, where a record may have several labels, those that it is given, with the
+            model's separator between them.
+        probability: that this is right; of several labels as if each stood for itself.
         probabilities: every class's, by name.
+        labels: the labels that it was given: one, or any number where it may have several.
     """
 
     label: str
     probability: float
     probabilities: dict[str, float]
+    labels: tuple[str, ...]
 
 
 def predict(model: Classifier, records: Sequence[Example]) -> list[Prediction]:
@@ -53,12 +56,12 @@ def predict(model: Classifier, records: Sequence[Example]) -> list[Prediction]:
         UserError: for a record that names no field of the model, or holds something that is not text.
     """
     texts = texts_of(model.vocab, records)
-    labels = model.vocab.labels
-    predictions = []
-    for row in probabilities(model, texts).tolist():
-        best = max(range(len(row)), key=row.__getitem__)
-        predictions.append(Prediction(labels[best], row[best], dict(zip(labels, row, strict=True))))
-    return predictions
+    rows = probabilities(model, texts).tolist()
+    separator = model.vocab.label_separator or ""
+    return [
+        Prediction(separator.join(given), chance, dict(zip(model.vocab.labels, row, strict=True)), tuple(given))
+        for row, (given, chance) in zip(rows, model.given_labels(rows), strict=True)
+    ]
 
 
 def probabilities(model: Classifier, texts: Sequence[Sequence[str]]) -> npt.NDArray[np.float32]:
@@ -70,9 +73,14 @@ def probabilities(model: Classifier, texts: Sequence[Sequence[str]]) -> npt.NDAr
 
 
 def outputs(
-    model: Classifier, texts: Sequence[Sequence[str]]
+    model: Classifier, texts: Sequence[Sequence[str]], labels: Tensor | None = None
 ) -> Iterator[tuple[npt.NDArray[np.int64], Mapping[str, Tensor]]]:
     """What the model says of records given as one text per field: rows of like length together, longest first.
+
+    Args:
+        model: the classifier.
+        texts: the records.
+        labels: their labels `(R, *)`, if the model is to be told them.
 
     Yields:
         The numbers of the records of a batch `(B,)`, and the model's output for them.
@@ -83,7 +91,8 @@ def outputs(
     try:
         for rows in _batches(records):
             with torch.inference_mode():
-                output = model(records.batch(rows).to(model.device))
+                gold = None if labels is None else labels[torch.from_numpy(rows)].to(model.device)
+                output = model(records.batch(rows).to(model.device), label=gold)
             yield rows, output
     finally:
         model.train(training)

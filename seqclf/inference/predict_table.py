@@ -13,6 +13,7 @@ from seqclf.errors import UserError, nearest
 from seqclf.inference.atomic import replacing
 from seqclf.inference.classifier import Classifier
 from seqclf.inference.predict import probabilities
+from seqclf.text.label_sets import SEPARATOR, readable_cell
 from seqclf.text.vocabulary import Vocabulary
 
 PIECE = 8192  # rows that are read, sorted by length and predicted together
@@ -55,15 +56,17 @@ def write_predictions(
     header = ["row", *(f"text/{name}" if name in OWN_COLUMNS else name for name in fields)]
     header += [] if label_column is None else ["label"]
     header += ["prediction", "probability", *(f"probability/{name}" for name in model.vocab.labels)]
+    separator = model.vocab.label_separator or SEPARATOR
     written = 0
     with replacing(output) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
         write = _writer(file, header, output.suffix)
         for piece in _pieces(table, rows):
             texts = [["" if column is None else values[column] for column in columns] for _, values in piece]
-            for (row, values), words, chances in zip(piece, texts, probabilities(model, texts).tolist(), strict=True):
-                best = max(range(len(chances)), key=chances.__getitem__)
-                gold = [] if label_column is None else [values[label_column]]
-                write([row, *words, *gold, model.vocab.labels[best], chances[best], *chances])
+            chances = probabilities(model, texts).tolist()
+            given = model.given_labels(chances)
+            for (row, values), words, (labels, chance), each in zip(piece, texts, given, chances, strict=True):
+                gold = [] if label_column is None else [readable_cell(values[label_column], separator)]
+                write([row, *words, *gold, separator.join(labels), chance, *each])
             written += len(piece)
             if progress is not None:
                 progress("predicting", written)

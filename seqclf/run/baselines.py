@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +19,13 @@ from seqclf.data.table import Table
 from seqclf.errors import UserError
 from seqclf.inference.atomic import replacing
 from seqclf.ragged import IntArray
+from seqclf.run.linear_svm import WORDS, joined, linear_svm, pick
+from seqclf.run.multilabel_baselines import multilabel_baselines
 from seqclf.text.vocabulary import MISSING_LABEL
 
 log = logging.getLogger("seqclf")
 
 LIMIT = 50_000  # training records of the linear model
-PIECE = 8192  # records that are predicted at once
-WORDS = r"\w+|[^\w\s]"  # as the models read by default: runs of letters and digits, every other character alone
 
 Figures = dict[str, dict[str, float]]
 
@@ -86,31 +84,12 @@ def baselines(
     commonest = index[Counter(train_labels).most_common(1)[0][0]]
     chosen = np.sort(np.random.default_rng(0).permutation(len(train_labels))[:limit])
     targets = np.array([index[train_labels[row]] for row in chosen])
-    given = _linear(list(_joined(_pick(train_texts, chosen))), targets, _joined(eval_texts))
+    given = linear_svm(list(joined(pick(train_texts, chosen))), targets, joined(eval_texts))
     majority = np.full(len(gold), commonest)
     return {
         "majority": _score(majority, gold, len(labels), len(train_labels)),
         "linear": _score(majority if given is None else given, gold, len(labels), len(chosen)),
     }
-
-
-def _linear(texts: list[str], targets: IntArray, eval_texts: Iterator[str]) -> IntArray | None:
-    """What the linear model gives; None where there is nothing that it could learn."""
-    from sklearn.exceptions import ConvergenceWarning  # half a second to import
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.svm import LinearSVC
-
-    if len(set(targets.tolist())) < 2 or not any(text.strip() for text in texts):
-        return None
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORDS)
-    classifier = LinearSVC(dual="auto", random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        classifier.fit(vectorizer.fit_transform(texts), targets)
-    pieces = [np.zeros(0, dtype=np.int64)]
-    while piece := list(islice(eval_texts, PIECE)):
-        pieces.append(classifier.predict(vectorizer.transform(piece)))
-    return np.concatenate(pieces)
 
 
 def _score(given: IntArray, gold: IntArray, classes: int, records: int) -> dict[str, float]:
@@ -124,10 +103,13 @@ def _score(given: IntArray, gold: IntArray, classes: int, records: int) -> dict[
 def _of_run(source: Source, store: Store) -> Figures:
     tables, records = source.tables(), store.test
     table = tables.test
-    if records is None or records.labels is None or not (records.labels != MISSING_LABEL).any():
+    if records is None or records.labels is None or (len(records.labels) and (records.labels == MISSING_LABEL).all()):
         records, table = store.validation, tables.validation or tables.train
     if tables.train is None or store.train.labels is None or table is None or records is None or records.labels is None:
         return {}
+    if store.vocabulary.label_separator is not None:
+        train_texts = _texts(tables.train, tables.text, store.train.rows)
+        return multilabel_baselines(train_texts, store.train, _texts(table, tables.text, records.rows), records, LIMIT)
     names = dict(enumerate(store.vocabulary.labels))
     scored = records.labels != MISSING_LABEL
     return baselines(
@@ -139,21 +121,7 @@ def _of_run(source: Source, store: Store) -> Figures:
 
 
 def _texts(table: Table, columns: Sequence[str], rows: IntArray) -> Iterator[Sequence[str]]:
-    return _pick((row.values for row in table.select(columns)), rows)
-
-
-def _pick(items: Iterable[Sequence[str]], places: IntArray) -> Iterator[Sequence[str]]:
-    """The items at some places, which rise."""
-    wanted = iter(places.tolist())
-    place = next(wanted, None)
-    for number, item in enumerate(items):
-        if number == place:
-            yield item
-            place = next(wanted, None)
-
-
-def _joined(records: Iterable[Sequence[str]]) -> Iterator[str]:
-    return (" ".join(texts) for texts in records)
+    return pick((row.values for row in table.select(columns)), rows)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from seqclf.data.table import Table
 from seqclf.errors import UserError
 from seqclf.inference.predict_table import text_columns, write_predictions
 from seqclf.parts import make
+from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
 from seqclf.run.progress import watching
 from seqclf.run.results import SHOWN, write_metrics
-from seqclf.run.train import RUN_ROOMS, import_part
+from seqclf.run.train import RUN_ROOMS
+from seqclf.text.label_sets import split_cell
 from seqclf.text.vocabulary import UNKNOWN_LABEL, Vocabulary
 
 PIECE = 8192  # records that are evaluated together
@@ -63,9 +65,11 @@ def evaluate(
         label = tables.label if tables.label in table.columns else None
         figures: dict[str, float] = {}
         unknown: Counter[str] = Counter()
+        separator = None if classifier.vocab.label_separator is None else source.label_separator
+        separator = separator or classifier.vocab.label_separator
         with watching() as progress:
             if label is not None:
-                figures = figures_of(classifier, _pieces(table, classifier.vocab, label, unknown))
+                figures = figures_of(classifier, _pieces(table, classifier.vocab, label, separator, unknown))
             if predictions is not None:
                 write_predictions(classifier, table, Path(predictions), label, progress=progress)
     named = {f"test/{name}": value for name, value in figures.items()}
@@ -76,18 +80,19 @@ def evaluate(
 
 
 def _pieces(
-    table: Table, vocab: Vocabulary, label: str, unknown: Counter[str]
-) -> Iterator[tuple[list[list[str]], list[str]]]:
+    table: Table, vocab: Vocabulary, label: str, separator: str | None, unknown: Counter[str]
+) -> Iterator[tuple[list[list[str]], list[Any]]]:
     """Texts and labels, a piece at a time; labels that the model does not know are counted on the way."""
     columns = text_columns(table, vocab)
     gold = table.column(label, "data.label")
     texts: list[list[str]] = []
-    labels: list[str] = []
+    labels: list[Any] = []
     for row in table.rows():
         texts.append(["" if column is None else row.values[column] for column in columns])
-        labels.append(row.values[gold])
-        if vocab.label_indices(labels[-1:])[0] == UNKNOWN_LABEL:
-            unknown[labels[-1]] += 1
+        cell = row.values[gold]
+        names = [cell] if separator is None else split_cell(cell, separator)
+        labels.append(cell if separator is None else names)
+        unknown.update(name for name, at in zip(names, vocab.label_indices(names), strict=True) if at == UNKNOWN_LABEL)
         if len(texts) == PIECE:
             yield texts, labels
             texts, labels = [], []

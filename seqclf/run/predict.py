@@ -7,9 +7,9 @@ from pathlib import Path
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.data.files import open_table
 from seqclf.inference.predict_table import write_predictions
+from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
 from seqclf.run.progress import watching
-from seqclf.run.train import import_part
 
 
 def predict(
@@ -43,5 +43,7 @@ def predict(
     with run_settings(0, threads):
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
         table = open_table(Path(input), encoding, separator)
+        if label is not None:
+            table.allow_lists(label)
         with watching() as progress:
             return write_predictions(classifier, table, Path(output), label, progress=progress)

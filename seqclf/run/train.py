@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import time
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from seqclf.build import build_classifier
-from seqclf.classifiers.metrics import figure_names
+from seqclf.classifiers.multilabel_classifier import MultilabelClassifier
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.data.datamodule import DataModule
 from seqclf.data.source import Source, Tables
@@ -35,6 +32,7 @@ from seqclf.run.checkpoints import best_and_last, read_weights
 from seqclf.run.compose import plain
 from seqclf.run.history import History
 from seqclf.run.init_from import Start
+from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
 from seqclf.run.progress import RunProgress, watching
 from seqclf.run.report import write_report
@@ -108,6 +106,7 @@ def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | 
             start=start,
             word_indexers=word_indexers(config["embedder"], parts),
             progress=progress,
+            multilabel=task.multilabel,
         )
     if store.validation is None or len(store.validation) == 0:
         raise UserError(
@@ -123,27 +122,9 @@ def check_monitor(model: SequenceClassifier) -> None:
     Raises:
         UserError: for a monitor that no validation gives.
     """
-    known = [f"validation/{name}" for name in figure_names(model.output_classes)]
+    known = [f"validation/{name}" for name in model.figure_names()]
     if model.monitor not in known:
         raise UserError(f"monitor: there is no figure {model.monitor!r}. {nearest(model.monitor, known)}")
-
-
-def import_part(name: str) -> type:
-    """A class of the user's own that they named on the command line.
-
-    Raises:
-        UserError: when there is no such class.
-    """
-    module, _, attribute = name.rpartition(".")
-    if os.getcwd() not in sys.path:  # a console script, unlike `python train.py`, does not look where it is called
-        sys.path.insert(0, os.getcwd())
-    try:
-        part = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"parts: {name!r} cannot be imported: {error}.") from error
-    if not isinstance(part, type):
-        raise UserError(f"parts: {name!r} is not a class.")
-    return part
 
 
 def run_folder() -> Path:
@@ -239,6 +220,9 @@ def _figures(
     metrics: dict[str, Any] = {name: value for name, value in best.items() if name.startswith("train/")}
     metrics["train/records_per_second"] = median(progress.rates[1:] or progress.rates)
     trainer.validate(model, data, verbose=False)
+    if isinstance(model, MultilabelClassifier):
+        model.tune_thresholds()
+        trainer.validate(model, data, verbose=False)
     figures = model.metrics_of("validation").compute()
     metrics |= {f"validation/{name}": value for name, value in figures.items()}
     if data.store.test is not None and data.store.test.labels is not None:

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from seqclf.batch import UNKNOWN
 from seqclf.errors import UserError, nearest
 from seqclf.text.characters import Characters
+from seqclf.text.label_sets import label_matrix
 from seqclf.text.tokenization import cut, well_formed
 from seqclf.text.word_indexer import WordIndexer
 
@@ -37,6 +38,7 @@ class Vocabulary:
             second; None where they are called as the fields.
         word_indexers: what numbers the inside of words, by name; None for nothing.
         segment: "sentences" where each sentence of a field is a sequence of its own; None where each field is one.
+        label_separator: what is written between the labels of a record that may have several; None where each has one.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Vocabulary:
         columns: Sequence[str] | None = None,
         word_indexers: Mapping[str, WordIndexer] | None = None,
         segment: str | None = None,
+        label_separator: str | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.labels = list(labels)
@@ -56,6 +59,7 @@ class Vocabulary:
         self.columns = self.fields if columns is None else tuple(columns)
         self.word_indexers = dict(word_indexers or {})
         self.segment = segment
+        self.label_separator = label_separator
         self._label_indices = {label: index for index, label in enumerate(self.labels)}
         if len(self._label_indices) != len(self.labels):
             raise ValueError(f"`labels` must be distinct, but are {self.labels}")
@@ -112,6 +116,11 @@ class Vocabulary:
         """
         return np.fromiter((self._index_or_less(label) for label in labels), dtype=np.int32)
 
+    def label_sets(self, sets: Sequence[Sequence[str]]) -> npt.NDArray[np.int64]:
+        """The labels of many records that may have several, as `label_matrix` has them `(R, C)`."""
+        indices = self.label_indices(chain.from_iterable(sets))
+        return label_matrix(indices, [len(labels) for labels in sets], self.num_labels)
+
     def _index_or_less(self, label: str) -> int:
         index = self._label_indices.get(label, UNKNOWN_LABEL)
         return MISSING_LABEL if index == UNKNOWN_LABEL and (not label or label.isspace()) else index
@@ -120,7 +129,7 @@ class Vocabulary:
         """The same vocabulary with more classes: known labels keep their number, new ones are appended in order."""
         labels = list(dict.fromkeys([*self.labels, *new]))
         layout = (self.fields, self.join_fields, self.columns)
-        return Vocabulary(self.tokenizer, labels, *layout, self.word_indexers, self.segment)
+        return Vocabulary(self.tokenizer, labels, *layout, self.word_indexers, self.segment, self.label_separator)
 
     def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Number the tokens of many texts.
@@ -170,6 +179,7 @@ class Vocabulary:
         columns: Sequence[str] | None = None,
         word_indexers: Iterable[str] = (),
         segment: str | None = None,
+        label_separator: str | None = None,
     ) -> Vocabulary:
         """Read what `save` wrote.
 
@@ -180,6 +190,7 @@ class Vocabulary:
             columns: the text columns of a table.
             word_indexers: names of what numbers the inside of words.
             segment: what each field is cut into.
+            label_separator: between the labels of a record that may have several.
 
         Raises:
             UserError: for a file that is missing or broken.
@@ -197,4 +208,4 @@ class Vocabulary:
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise UserError(f"{file} must hold a list of label names.")
         indexers = {name: WORD_INDEXERS[name].load(folder) for name in word_indexers}
-        return cls(tokenizer, labels, fields, join_fields, columns, indexers, segment)
+        return cls(tokenizer, labels, fields, join_fields, columns, indexers, segment, label_separator)

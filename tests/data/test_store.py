@@ -433,3 +433,34 @@ def test_characters_are_those_of_the_training_split_alone(tmp_path: Path) -> Non
     store = build(tmp_path, test=[("ß", "", "ham")], word_indexers=["characters"])
     assert "ß" not in store.vocabulary.word_indexers["characters"].characters
     assert "0" in store.vocabulary.word_indexers["characters"].characters
+
+
+def test_a_store_of_several_labels_holds_each_record_its_own(tmp_path: Path) -> None:
+    cells = ["x|y", "", "y", "z|y|x", " x ", "z"] * 6
+    rows = [(f"title {n}", "", cell) for n, cell in enumerate(cells)]
+    store = build(tmp_path, train=rows, test=[("a", "", "x|new"), ("b", "", "")], multilabel=True, validation_size=6)
+    assert store.vocabulary.labels == ["x", "y", "z"]
+    assert store.vocabulary.label_separator == "|"
+    expected = {"x|y": [1, 1, 0], "": [0, 0, 0], "y": [0, 1, 0], "z|y|x": [1, 1, 1], " x ": [1, 0, 0], "z": [0, 0, 1]}
+    for records in (store.train, store.validation):
+        batch = records.batch(np.arange(len(records)))
+        assert batch.labels.tolist() == [expected[cells[row]] for row in records.rows]
+    assert len(store.validation) == 6
+    assert store.test.batch(np.array([1, 0])).labels.tolist() == [[0, 0, 0], [-1, -2, -2]]
+    assert store.report["unknown_labels"] == {"test": {"new": 1}}
+    assert store.report["classes"]["x"] == int(np.isin(store.train.labels, [0]).sum())
+
+
+def test_each_separator_and_each_task_has_a_store_of_its_own(tmp_path: Path) -> None:
+    rows = [("a", "", "x|y"), ("b", "", "x")] * 5
+    several, one = build(tmp_path, train=rows, multilabel=True), build(tmp_path, train=rows)
+    assert several.vocabulary.labels == ["x", "y"]
+    assert one.vocabulary.labels == ["x", "x|y"]
+
+
+def test_label_sets_that_are_all_different_leave_records_to_validate_on(tmp_path: Path) -> None:
+    rows = [(f"title {n}", "", f"common|label {n}") for n in range(20)]
+    rows += [(f"title {n}", "", "common") for n in range(20)]
+    store = build(tmp_path, train=rows, multilabel=True)
+    assert 1 <= len(store.validation) <= 4
+    assert all(rows[row][2] == "common" for row in store.validation.rows)  # a label's only record is learned from

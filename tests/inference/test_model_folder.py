@@ -213,7 +213,7 @@ def test_a_harmed_folder_is_refused(folder: Path, harm: Callable[[Path], None], 
         "seqclf.nn.bag.torch.load",
         "seqclf.nn.bag.torch",
         "seqclf.parts.import_module",
-        "seqclf.run.train.import_part",
+        "seqclf.run.own_parts.import_part",
         "seqclf.nn.evil.Evil",
     ],
 )

@@ -96,7 +96,7 @@ def test_linear_learns_from_no_more_records_than_the_limit_and_says_so() -> None
 
 def test_records_are_scored_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = run(scored=EVAL * 5)
-    monkeypatch.setattr(module, "PIECE", 2)
+    monkeypatch.setattr("seqclf.run.linear_svm.PIECE", 2)
     assert run(scored=EVAL * 5) == expected
 
 

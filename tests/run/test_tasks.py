@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclf import SequenceClassifier, SequencePairClassifier
+from seqclf import MultilabelClassifier, SequenceClassifier, SequencePairClassifier
 from seqclf.errors import UserError
 from seqclf.run.compose import compose
 from seqclf.run.evaluate import evaluate
@@ -113,3 +113,107 @@ def test_a_file_without_one_side_cannot_be_predicted(tmp_path: Path) -> None:
         predict(str(result.model_dir), "half.csv", "out.csv")
     (tmp_path / "some.csv").write_text("left_name,right_name\na,b\n")
     assert predict(str(result.model_dir), "some.csv", "out.csv") == 1
+
+
+TOPICS = {"red": "crimson", "green": "leaf", "blue": "sky"}
+
+
+def topics(rows: int, seed: int) -> list[tuple[str, list[str]]]:
+    """Texts with a word for each of their labels; some have no label."""
+    generator = random.Random(seed)
+    found = []
+    for _ in range(rows):
+        labels = [label for label in TOPICS if generator.random() < 0.4]
+        words = [TOPICS[label] for label in labels] + generator.choices(["the", "a", "one"], k=3)
+        generator.shuffle(words)
+        found.append((" ".join(words), labels))
+    return found
+
+
+def write_topics(path: Path, rows: int, seed: int, separator: str = "|") -> Path:
+    if path.suffix == ".jsonl":
+        lines = [json.dumps({"text": text, "label": labels}) for text, labels in topics(rows, seed)]
+        path.write_text("\n".join(lines))
+        return path
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        writer.writerows([text, separator.join(labels)] for text, labels in topics(rows, seed))
+    return path
+
+
+@pytest.mark.parametrize(("ending", "separator"), [("csv", ";"), ("jsonl", "|")])
+def test_several_labels_from_files_to_predictions(tmp_path: Path, ending: str, separator: str) -> None:
+    train_file = write_topics(tmp_path / f"train.{ending}", 300, 1, separator)
+    test_file = write_topics(tmp_path / f"test.{ending}", 47, 2, separator)
+    typed = () if separator == "|" else (f"data.label_separator={separator!r}",)
+    result = run(
+        f"data.train={train_file}", f"data.test={test_file}", "task=multilabel", "trainer.max_epochs=8", *typed
+    )
+    metrics = json.loads((result.run_dir / "metrics.json").read_text())
+    assert metrics["monitor"] == "validation/f1_micro"
+    assert metrics["train/records"] == 270
+    assert metrics["test/records"] == 47
+    assert metrics["test/f1_micro"] > 0.9
+    assert metrics["test/auroc"] > 0.9
+    assert metrics["baseline/linear/f1_micro"] > 0.9
+    assert metrics["baseline/majority/f1_micro"] < 0.9
+    rows = rows_of(result.run_dir / "predictions.csv")
+    names = ["probability/blue", "probability/green", "probability/red"]
+    assert list(rows[0]) == ["row", "text", "label", "prediction", "probability", *names]
+    assert [row["label"].split(separator) if row["label"] else [] for row in rows] == [
+        labels for _, labels in topics(47, 2)
+    ]
+    exact = sum(set(row["prediction"].split(separator)) == set(row["label"].split(separator)) for row in rows)
+    assert exact / 47 == pytest.approx(metrics["test/accuracy"])
+    model = check_saved(result, test_file, tmp_path)
+    assert isinstance(model, MultilabelClassifier)
+    assert model.vocab.label_separator == separator
+    found = model.predict([row["text"] for row in rows])
+    assert [prediction.label for prediction in found] == [row["prediction"] for row in rows]
+    gold = [labels for _, labels in topics(47, 2)]
+    assert model.evaluate([row["text"] for row in rows], gold)["f1_micro"] == pytest.approx(metrics["test/f1_micro"])
+    model.extend_labels(["grey"])
+    assert model.predict(["sky"])[0].probabilities.keys() == {"red", "green", "blue", "grey"}
+
+
+def test_labels_that_training_did_not_have_are_wrong_and_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    train_file = write_topics(tmp_path / "train.csv", 60, 1)
+    (tmp_path / "test.csv").write_text("text,label\nsky,blue|grey\ncrimson,red\nthe,\n")
+    result = run(f"data.train={train_file}", "data.test=test.csv", "task=multilabel", "trainer=debug")
+    assert "'grey' (1)" in " ".join(caplog.messages)
+    figures = evaluate(str(result.model_dir), {"_target_": "seqclf.data.files.Files", "test": "test.csv"})
+    assert figures["test/records"] == 3
+    assert figures["test/accuracy"] <= 2 / 3
+    assert "grey (1)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("task=multilabel", "loss=cross_entropy"), "type loss=binary_cross_entropy"),
+        (("loss=binary_cross_entropy", "data.label=text", "data.text=[label]"), "type loss=cross_entropy"),
+        (("task=multilabel", "data.label_separator=''"), r"data\.label_separator is empty"),
+        (("task=multilabel", "monitor=validation/calibration_error"), "validation/"),
+    ],
+)
+def test_mistakes_of_several_labels_are_refused(tmp_path: Path, overrides: tuple[str, ...], message: str) -> None:
+    write_topics(tmp_path / "train.csv", 60, 1)
+    with pytest.raises(UserError, match=message):
+        run("data.train=train.csv", *overrides)
+
+
+def test_lists_where_there_should_be_one_label_or_one_text_are_refused(tmp_path: Path) -> None:
+    write_topics(tmp_path / "train.jsonl", 60, 1)
+    with pytest.raises(UserError, match=r"train\.jsonl, line 1, column 'label': the label is a list.*task=multilabel"):
+        run("data.train=train.jsonl")
+    with pytest.raises(UserError, match=r"'label'.*nested"):
+        run("data.train=train.jsonl", "data.label=text", "data.text=[label]")
+
+
+def test_without_any_label_there_is_nothing_to_learn(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label\n" + "a,\nb,\n" * 20)
+    with pytest.raises(UserError, match="no record has a label"):
+        run("data.train=train.csv", "task=multilabel")
