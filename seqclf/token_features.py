@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from seqclf.batch import RecordBatch
 from seqclf.errors import UserError
 from seqclf.nn.embedder import TextFieldEmbedder
+from seqclf.nn.word_counts_embedder import WordCountsEmbedder
 from seqclf.parts import Parts, make, resolve
 from seqclf.several import is_several, named, settings
 from seqclf.text.vocabulary import Vocabulary
@@ -61,6 +63,18 @@ def build_embedder(
         return TextFieldEmbedder(built)
     several: TextFieldEmbedder = build(settings(embedder), "embedder", token_embedders=built)
     return several
+
+
+def count_documents(embedder: TextFieldEmbedder, batches: Callable[[], Iterable[RecordBatch]]) -> None:
+    """Count in how many training texts each word is, for the embedders that weigh words by it.
+
+    Args:
+        embedder: of a model that is about to be trained.
+        batches: gives all training records when it is called.
+    """
+    for part in embedder.token_embedders.values():
+        if isinstance(part, WordCountsEmbedder) and part.use_idf:
+            part.count(batch.tokens[part.indexer] for batch in batches())
 
 
 def without_files(embedder: Any) -> Any:

@@ -24,7 +24,7 @@ BELOW = {
     "several": {"errors"},
     "parts": {"errors"},
     "segmented": {"errors", "parts"},
-    "token_features": {"errors", "nn", "text", "parts", "several"},
+    "token_features": {"batch", "errors", "nn", "text", "parts", "several"},
     "word_vectors": {"errors"},
     "nn": GROUND,
     "text": GROUND - {"chunks"},

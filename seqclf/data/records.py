@@ -16,7 +16,7 @@ from seqclf.text.label_sets import label_matrix
 from seqclf.text.sentences import segments
 from seqclf.text.vocabulary import Vocabulary
 
-PIECE = 4096  # records that are numbered at once
+PIECE = 4096  # records that are numbered or read at once
 
 
 class IndexedRecords:
@@ -117,6 +117,10 @@ class IndexedRecords:
         first = self.label_offsets[indices]
         counts = self.label_offsets[indices + 1] - first
         return label_matrix(self.labels[_spread(first, counts)], counts, self.num_labels)
+
+    def batches(self) -> Iterator[RecordBatch]:
+        """All records in order, a few thousand at once."""
+        return (self.batch(np.arange(at, min(at + PIECE, len(self)))) for at in range(0, len(self), PIECE))
 
 
 def _spread(starts: IntArray, lengths: IntArray) -> IntArray:

@@ -39,7 +39,7 @@ from seqclf.run.report import write_report
 from seqclf.run.results import RunResult, git_commit, show, versions, write_metrics
 from seqclf.run.schema import check_config
 from seqclf.text.vocabulary import Vocabulary
-from seqclf.token_features import word_indexers
+from seqclf.token_features import count_documents, word_indexers
 
 log = logging.getLogger("seqclf")
 
@@ -151,6 +151,7 @@ def _run(
         seed=int(config["seed"]),
         sampler=config["data"]["sampler"],
     )
+    count_documents(model.text_field_embedder, store.train.batches)
     history = History(model.monitor, model.monitor_mode)
     progress = RunProgress(visible=config["trainer"]["progress_bar"])
     trainer = _make_trainer(config, model, folder, [history, progress])
