@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from lightning_fabric.plugins import CheckpointIO
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 
 from seqclf.inference.atomic import replacing
 
@@ -40,19 +40,22 @@ class AtomicCheckpointIO(CheckpointIO):
         Path(path).unlink(missing_ok=True)
 
 
-def best_and_last(folder: Path, monitor: str, mode: str) -> ModelCheckpoint:
-    """Keep `best.ckpt` by the monitored figure and `last.ckpt`, at the end of every epoch."""
-    checkpoint = ModelCheckpoint(
-        dirpath=folder,
-        filename="best",
-        monitor=monitor,
-        mode=mode,
-        save_last=True,
-        enable_version_counter=False,
-        auto_insert_metric_name=False,
-    )
-    checkpoint.CHECKPOINT_NAME_LAST = "last"
-    return checkpoint
+def best_and_last(folder: Path, monitor: str, mode: str) -> list[Callback]:
+    """Keep `best.ckpt` by the monitored figure, and `last.ckpt` at the end of every epoch.
+
+    Two callbacks: the `save_last` of one writes nothing in an epoch that is not the best.
+    """
+    return [
+        ModelCheckpoint(
+            dirpath=folder,
+            filename=name,
+            monitor=figure,
+            mode=mode,
+            enable_version_counter=False,
+            auto_insert_metric_name=False,
+        )
+        for name, figure in (("best", monitor), ("last", None))
+    ]
 
 
 def read_weights(path: Path) -> Mapping[str, Any]:

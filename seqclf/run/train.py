@@ -203,7 +203,7 @@ def _make_trainer(
     make_here = partial(make, rooms=RUN_ROOMS, folder=folder, monitor=model.monitor, mode=model.monitor_mode)
     callbacks += [
         StepSeed(int(config["seed"])),
-        best_and_last(folder / "checkpoints", model.monitor, model.monitor_mode),
+        *best_and_last(folder / "checkpoints", model.monitor, model.monitor_mode),
     ]
     if is_part(config["callbacks"]):
         callbacks += make_here(config["callbacks"], "callbacks")

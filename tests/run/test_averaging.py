@@ -64,7 +64,7 @@ def fitted(folder: Path, average: Callback) -> tuple[Watch, pl.Trainer, Model]:
     watch, model = Watch(), Model()
     trainer = pl.Trainer(
         max_epochs=EPOCHS,
-        callbacks=[watch, average, best_and_last(folder, "validation/loss", "min")],
+        callbacks=[watch, average, *best_and_last(folder, "validation/loss", "min")],
         logger=False,
         accelerator="cpu",
         enable_progress_bar=False,
