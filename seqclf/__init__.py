@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from seqclf.classifiers.multilabel_classifier import MultilabelClassifier
     from seqclf.classifiers.sequence_classifier import SequenceClassifier
     from seqclf.classifiers.sequence_pair_classifier import SequencePairClassifier
+    from seqclf.classifiers.similarity_classifier import SimilarityClassifier
     from seqclf.errors import UserError
     from seqclf.nn.record_encoder import RecordEncoder
     from seqclf.ragged import Ragged
@@ -29,6 +30,7 @@ __all__ = [
     "RunResult",
     "SequenceClassifier",
     "SequencePairClassifier",
+    "SimilarityClassifier",
     "UserError",
     "Vocabulary",
     "compose",
@@ -43,6 +45,7 @@ _HOMES = {
     "RunResult": "seqclf.run.results",
     "SequenceClassifier": "seqclf.classifiers.sequence_classifier",
     "SequencePairClassifier": "seqclf.classifiers.sequence_pair_classifier",
+    "SimilarityClassifier": "seqclf.classifiers.similarity_classifier",
     "UserError": "seqclf.errors",
     "Vocabulary": "seqclf.text.vocabulary",
     "compose": "seqclf.run.compose",

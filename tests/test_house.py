@@ -55,6 +55,7 @@ MODELS = (
     MODEL,
     "seqclf.classifiers.multilabel_classifier.MultilabelClassifier",
     "seqclf.classifiers.sequence_pair_classifier.SequencePairClassifier",
+    "seqclf.classifiers.similarity_classifier.SimilarityClassifier",
 )
 
 

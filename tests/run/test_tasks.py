@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclf import MultilabelClassifier, SequenceClassifier, SequencePairClassifier
+from seqclf import MultilabelClassifier, SequenceClassifier, SequencePairClassifier, SimilarityClassifier
 from seqclf.errors import UserError
 from seqclf.run.compose import compose
 from seqclf.run.evaluate import evaluate
@@ -17,6 +17,7 @@ from seqclf.run.train import train
 
 QUICK = ("trainer.progress_bar=false", "data.batch_size=16", "embedder.buckets=200")
 WORDS = [f"word{number}" for number in range(12)]
+NAMES = ("task.same=word1", "data.label=left_name")
 PAIR = ("data.left=[left_name,left_place]", "data.right=[right_name,right_place]")
 
 
@@ -86,6 +87,35 @@ def test_pairs_from_files_to_predictions(tmp_path: Path, multifield: str) -> Non
     assert model.combine == "full"
     found = model.predict([{name: row[name] for name in columns[:4]} for row in gold])
     assert [prediction.label for prediction in found] == [row["prediction"] for row in rows]
+
+
+def test_similarity_from_files_to_predictions(tmp_path: Path) -> None:
+    train_file, test_file = write_pairs(tmp_path / "train.csv", 400, 1), write_pairs(tmp_path / "test.csv", 53, 2)
+    typed = ("task=similarity", "task.same=same", *PAIR, "trainer.max_epochs=6", "baselines=false")
+    result = run(f"data.train={train_file}", f"data.test={test_file}", *typed)
+    assert result.metrics["test/f1/same"] > 0.9
+    assert result.metrics["monitor"] == "validation/f1_macro"
+    model = check_saved(result, test_file, tmp_path)  # the loss with its two parts, too
+    assert isinstance(model, SimilarityClassifier)
+    assert (model.verification_weight, model.margin, model.output_classes[model.same]) == (2.0, 0.5, "same")
+    same, other = model.predict([(["word1", ""], ["word1", ""]), (["word1", ""], ["word2", ""])])
+    assert (same.label, other.label) == ("same", "other")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("task=similarity", *PAIR), r"task\.same must say.*other or same"),
+        (("task=similarity", *PAIR, "task.same=sam"), "Did you mean 'same'"),
+        (("task=similarity", *NAMES, "data.left=[left_place]", "data.right=[right_place]"), r"but there are 1[0-3]: "),
+        (("task=similarity", "task.same=same"), r"data\.left=\[\.\.\.\] data\.right"),
+    ],
+)
+def test_similarities_that_make_no_sense_are_refused(tmp_path: Path, overrides: tuple[str, ...], message: str) -> None:
+    with write_pairs(tmp_path / "train.csv", 40, 1).open("a") as file:
+        file.write("a,b,c,d,x,same\n")
+    with pytest.raises(UserError, match=message):
+        run("data.train=train.csv", *overrides)
 
 
 @pytest.mark.parametrize(
