@@ -30,8 +30,8 @@ class DenseSeq2SeqEncoder(Seq2SeqEncoder):
     Attributes:
         chunk_overhead: what one more chunk costs, measured against a cell of the rectangle.
         shortest: rows are padded to at least this length.
-        compiles: whether compiling the kernel helps; not where it goes along a row step by step, for each length would
-            be compiled anew.
+        compiles: whether compiling the kernel works and helps; not where it goes along a row step by step, for each
+            length would be compiled anew.
     """
 
     chunk_overhead: Overhead = Overhead(cells=300)
