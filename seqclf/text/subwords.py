@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -68,6 +68,10 @@ class Subwords(Tokenization):
         words: Counter[str] = Counter()
         for text in texts:
             words.update(cut(self._cutter, text))
+        return self.train_on(words)
+
+    def train_on(self, words: Mapping[str, int]) -> Tokenizer:
+        """The same from words, and how often the training texts hold each."""
         model, trainer = self._untrained(sorted({INSIDE + character for word in words for character in word}))
         tokenizer = self._tokenizer(model)
         if self.model == "unigram":  # it marks the first piece of a word, where the others mark those behind it

@@ -15,10 +15,11 @@ from seqclf.batch import UNKNOWN
 from seqclf.errors import UserError, nearest
 from seqclf.text.characters import Characters
 from seqclf.text.label_sets import label_matrix
+from seqclf.text.pieces import Pieces
 from seqclf.text.tokenization import cut, well_formed
 from seqclf.text.word_indexer import WordIndexer
 
-WORD_INDEXERS: dict[str, type[WordIndexer]] = {"characters": Characters}
+WORD_INDEXERS: dict[str, type[WordIndexer]] = {"characters": Characters, "pieces": Pieces}
 
 TOKENIZER_FILE, LABELS_FILE = "tokenizer.json", "labels.json"
 

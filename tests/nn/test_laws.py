@@ -16,9 +16,8 @@ from seqclf.nn.embedder import TextFieldEmbedder
 from seqclf.parts import make
 from seqclf.ragged import Ragged, Rows, WordParts
 from seqclf.several import is_several
-from seqclf.text.characters import Characters
 from seqclf.text.tokenization import Tokenization
-from seqclf.text.vocabulary import Vocabulary
+from seqclf.text.vocabulary import WORD_INDEXERS, Vocabulary
 from seqclf.token_features import build_embedder
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -29,7 +28,10 @@ TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 INPUT_DIM, NUM_FIELDS = 6, 5
 WORDS = [f"w{place * 7919}" for place in range(46)]
 VOCABULARY = Vocabulary(
-    Tokenization().train(WORDS), ["x"], ["text"], word_indexers={"characters": Characters.fit(dict.fromkeys(WORDS, 1))}
+    Tokenization().train(WORDS),
+    ["x"],
+    ["text"],
+    word_indexers={name: indexer.fit(dict.fromkeys(WORDS, 1)) for name, indexer in WORD_INDEXERS.items()},
 )
 SMALL = {"hidden_size": 8, "feedforward_hidden_dim": 16, "num_filters": 7, "buckets": 100}  # the laws know no size
 

@@ -26,6 +26,7 @@ def run(folder: Path, *overrides: str) -> RunResult:
     [
         ["embedder=characters", "encoder@embedder.encoder=bag"],
         ["embedder=char_ngrams", "embedder.buckets=500"],
+        ["embedder=pieces"],
         ["embedder=word_counts", "encoder.mode=sum"],
         ["tokens=bpe", "tokens.max_size=50"],
         ["embedder=several", "embedder.names=[word,characters,word_counts]", "embedder.combine=project"],

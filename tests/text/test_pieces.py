@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from seqclf.batch import SPECIAL_TOKENS
+from seqclf.errors import UserError
+from seqclf.text.pieces import Pieces
+
+WORDS = {"low": 5, "lowest": 4, "newest": 4, "don't": 3, "Wide": 2, "cat": 1}
+
+
+def spelled(indexer: Pieces, word: str) -> str:
+    return "".join((indexer.tokenizer.id_to_token(part) or "").removeprefix("##") for part in indexer.parts(word))
+
+
+@pytest.mark.parametrize("word", ["low", "lowest", "don't", "Wide", "newcat", "d"])
+def test_the_pieces_of_a_word_spell_it(word: str) -> None:
+    assert spelled(Pieces.fit(WORDS), word) == word
+
+
+def test_frequent_words_are_one_piece_and_others_several() -> None:
+    indexer = Pieces.fit(WORDS)
+    assert len(indexer.parts("lowest")) == 1
+    assert len(indexer.parts("newcat")) > 1
+    assert max(indexer.parts("newcat")) < indexer.size
+
+
+def test_a_special_token_is_its_own_only_part() -> None:
+    assert [Pieces.fit(WORDS).parts(token) for token in SPECIAL_TOKENS] == [[0], [1], [2], [3]]
+
+
+def test_the_order_of_the_words_does_not_matter_and_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    indexer = Pieces.fit(WORDS)
+    assert Pieces.fit(dict(reversed(WORDS.items()))).to_text() == indexer.to_text()
+    indexer.save(tmp_path)
+    assert (
+        Pieces.load(tmp_path).parts("newcat") == indexer.grow({"other": 1}).parts("newcat") == indexer.parts("newcat")
+    )
+
+
+def test_a_broken_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pieces.json").write_text("{}")
+    with pytest.raises(UserError, match=r"pieces\.json is broken"):
+        Pieces.load(tmp_path)
