@@ -27,8 +27,8 @@ from seqclf.text.vocabulary import Vocabulary
 class SimilarityClassifier(SequencePairClassifier):
     """Says of two records whether they are the same: cross entropy, and a cosine embedding loss of their vectors.
 
-    `cross entropy + verification_weight * mean(1 - cos(a, b) if they are the same else max(0, cos(a, b) - margin))`, as in
-    DeepID2 (Sun et al. 2014, https://arxiv.org/abs/1406.4773).
+    The loss is `cross entropy + verification_weight * mean(d)`, where `d` is `1 - cos(a, b)` of two records that are
+    the same, else `max(0, cos(a, b) - margin)`, as in DeepID2 (Sun et al. 2014, https://arxiv.org/abs/1406.4773).
 
     Args:
         vocab: as for `SequencePairClassifier`, and so on up to `combine`; of two classes.
