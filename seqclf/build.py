@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -34,6 +35,7 @@ ARCHITECTURE = (
     "multifield_seq2seq",
     "multifield",
     "feedforward",
+    "wide",
     "task",
     "loss",
     "dropout",
@@ -87,12 +89,14 @@ def build_classifier(
     optimizer = make(config["optimizer"], "optimizer", parts) if is_part(config.get("optimizer")) else None
     stack = _build_stack(config, vocab, parts, sparse=_may_be_sparse(config, optimizer))
     loss = make(config["loss"], "loss", parts, labels=vocab.labels, counts=counts)
+    wide = _build_wide(config, vocab, parts)
     model = make(
         config["task"],
         "task",
         parts,
         vocab=vocab,
         **stack,
+        wide=wide,
         initializer=_patterns(Initializer, config.get("initializer")),
         regularizer=_patterns(Regularizer, config.get("regularizer")),
         loss=loss,
@@ -102,6 +106,7 @@ def build_classifier(
         step=make(config["step"], "step", parts) if is_part(config.get("step")) else None,
     )
     model.architecture = {name: only_named(config.get(name)) for name in ARCHITECTURE}
+    model.architecture["wide"] = None if wide is None else config["wide"]
     model.architecture["embedder"] = without_files(model.architecture["embedder"])
     model.architecture["loss"] = {**config["loss"], "weights": loss.weights}  # by name, whatever they were made from
     return model
@@ -200,6 +205,15 @@ def _build_encoders(
     return seq2seqs[0] if seq2seqs else None, encoders[0]
 
 
+def _build_wide(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts) -> Any:
+    """The linear term beside the neural model, of the tasks that have one."""
+    node, task = config.get("wide"), resolve(str(config["task"]["_target_"]), "task", parts)
+    if not node or not is_part(node) or "wide" not in inspect.signature(task).parameters:
+        return None
+    node = {**node, "sparse": node["sparse"] and not _is_regularized(config)}
+    return make(node, "wide", parts, vocab_size=vocab.size(), num_classes=vocab.num_labels)
+
+
 def _build_multifield(
     config: Mapping[str, Any], build: Callable[..., Any], width: int, num_fields: int
 ) -> tuple[Seq2SeqEncoder | None, Any]:
@@ -227,5 +241,8 @@ def _patterns(kind: type[Any], node: Any) -> Any:
 
 def _may_be_sparse(config: Mapping[str, Any], optimizer: Any) -> bool:
     """Sparse gradients are legal where the optimiser takes them and no penalty falls on the table."""
-    regularized = bool((config.get("regularizer") or {}).get("patterns"))
-    return bool(getattr(optimizer, "supports_sparse", False)) and not regularized
+    return bool(getattr(optimizer, "supports_sparse", False)) and not _is_regularized(config)
+
+
+def _is_regularized(config: Mapping[str, Any]) -> bool:
+    return bool((config.get("regularizer") or {}).get("patterns"))

@@ -93,6 +93,8 @@ class LabelSpace(Trainable):
         with torch.no_grad():
             self.projection.weight[: old.out_features] = old.weight
             self.projection.bias[: old.out_features] = old.bias
+        if self.wide is not None:
+            self.wide.extend(vocab.num_labels)
         self.loss = self.loss.extend(vocab.labels)
         if self.architecture is not None:
             self.architecture["loss"] = {**self.architecture["loss"], "weights": self.loss.weights}

@@ -26,6 +26,7 @@ from seqclf.nn.record_encoder import RecordEncoder
 from seqclf.nn.regularizer import Regularizer
 from seqclf.nn.seq2seq_encoder import Seq2SeqEncoder
 from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
+from seqclf.nn.wide_ngrams import WideNgrams
 from seqclf.text.vocabulary import Vocabulary
 
 
@@ -49,6 +50,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         accuracy: the accuracy metric, or a function from the number of classes to one (what `extend_labels` needs);
             by default categorical top-1, `MulticlassAccuracy(num_classes, average="micro")`.
         loss_weights: weight of each label in the cross entropy, by name.
+        wide: a linear term on n-grams whose margins are added to the logits; it is learned beside the rest.
         loss: by default `CrossEntropy` with `loss_weights`; it brings its own weights otherwise.
         optimizer: makes an optimiser from named parameters; by default `torch.optim.AdamW`.
         scheduler: `(optimizer, total_steps, monitor, mode) -> dict`, Lightning's configuration of one; by default none.
@@ -79,6 +81,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         accuracy: Metric | Callable[[int], Metric] | None = None,
         loss_weights: Mapping[str, float] | None = None,
         *,
+        wide: WideNgrams | None = None,
         loss: CrossEntropy | None = None,
         optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer] | None = None,
         scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None = None,
@@ -109,6 +112,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
             )
         self.vocab = vocab
         self.projection = nn.Linear(self.head_dim, vocab.num_labels)
+        self.wide = wide
         self.loss = loss or CrossEntropy(vocab.labels, None if loss_weights is None else dict(loss_weights))
         if self.loss.multilabel != self.multilabel:
             wanted = "binary_cross_entropy" if self.multilabel else "cross_entropy"
@@ -160,7 +164,9 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
             `logits (B, C)`, `class_probabilities (B, C)`, and `loss ()` where a label is given; the metrics of the
             stage are recorded then.
         """
-        return self.output_layer(self.forward_tokens(tokens), label)
+        batch = tokens if isinstance(tokens, RecordBatch) else RecordBatch.from_padded(tokens)
+        margins = None if self.wide is None else self.wide(batch)
+        return self.output_layer(self.forward_tokens(batch), label, margins)
 
     def forward_tokens(self, tokens: RecordBatch | Mapping[str, Tensor]) -> Tensor:
         """The whole chain but the output layer: the record's vector `(B, output_dim)`; of pairs, both side by side."""
@@ -181,20 +187,26 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         loss, weight = self.loss.sums(logits, label)
         return loss / weight.clamp(min=1e-30), weight
 
-    def output_layer(self, encoded_text: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
+    def output_layer(
+        self, encoded_text: Tensor, label: Tensor | None = None, margins: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """The head alone.
 
         Args:
             encoded_text: record vectors `(B, output_dim)`.
             label: class indices `(B,)`.
+            margins: of the wide term, `(B, C)`: it has a loss of its own, and the logits are the sum of both.
 
         Returns:
             `logits (B, C)`, `class_probabilities (B, C)`, and `loss ()` where a label is given.
         """
-        logits = self.head(encoded_text)
+        deep = self.head(encoded_text)
+        logits = deep if self.wide is None or margins is None else deep + self.wide.scale * margins
         output = {"logits": logits, "class_probabilities": self.probabilities(logits)}
         if label is not None:
-            output["loss"], weight = self.mean_loss(encoded_text, logits, label)
+            output["loss"], weight = self.mean_loss(encoded_text, deep, label)
+            if self.wide is not None and margins is not None:
+                output["loss"] = output["loss"] + self.wide.mean_hinge(margins, label, self.loss.weight)
             self.record(logits, label, output["loss"], weight)
         return output
 

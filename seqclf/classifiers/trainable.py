@@ -17,6 +17,7 @@ from seqclf.classifiers.clipping import clip_gradients
 from seqclf.classifiers.metrics import StageMetrics, figure_names
 from seqclf.classifiers.multilabel_metrics import MultilabelMetrics
 from seqclf.nn.regularizer import Regularizer
+from seqclf.nn.wide_ngrams import WideNgrams
 
 STAGES = ("train", "validation", "test")
 Figures = StageMetrics | MultilabelMetrics
@@ -34,6 +35,7 @@ class Trainable(pl.LightningModule):
         scheduler: `(optimizer, total_steps, monitor, mode) -> dict`, a Lightning scheduler configuration.
         monitor: the figure that decides which epoch is the best.
         step: `(model, batch) -> loss`, what a step of training makes of a batch; None reads it once, as it is.
+        wide: a linear term that descends by itself; None where there is none.
     """
 
     accuracy: Metric | Callable[[int], Metric]
@@ -43,6 +45,7 @@ class Trainable(pl.LightningModule):
     monitor: str
     step: Callable[[Any, RecordBatch], Tensor] | None
     _recorded = True
+    wide: WideNgrams | None
 
     @property
     def output_classes(self) -> list[str]:
@@ -168,6 +171,12 @@ class Trainable(pl.LightningModule):
 
     # Optimisation
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """The wide term takes its own step, before the other gradients are clipped."""
+        if self.wide is not None:
+            first = optimizer.param_groups[0]
+            self.wide.descend(first["lr"] / (first.get("initial_lr") or first["lr"] or 1.0))
+
     @property
     def monitor_mode(self) -> str:
         """Whether the monitored figure is better "min" or "max"."""
@@ -175,7 +184,12 @@ class Trainable(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and the scheduler where there is one."""
-        trained = [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
+        apart = set() if self.wide is None else set(self.wide.parameters())
+        trained = [
+            (name, parameter)
+            for name, parameter in self.named_parameters()
+            if parameter.requires_grad and parameter not in apart
+        ]
         optimizer = self.optimizer(trained)
         if self.scheduler is None:
             return optimizer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,8 @@ def load_weights(model: Classifier, folder: Path | str, grown: bool = False) -> 
     Args:
         model: takes the weights.
         folder: a folder that `load_vocabulary` has checked.
-        grown: whether the model may know more words and labels, behind those of the folder: a table with more rows
-            keeps its own rows for them.
+        grown: whether the model may know more words and labels, behind those of the folder: a larger table keeps what
+            is its own of them.
 
     Raises:
         UserError: for weights that do not fit the configuration and the vocabulary, or that are not finite.
@@ -107,8 +108,9 @@ def load_weights(model: Classifier, folder: Path | str, grown: bool = False) -> 
         raise UserError(f"{file} {what} tensor {name!r}. {nearest(name, expected)}")
     for name, tensor in weights.items():
         there = expected[name]
-        if grown and tensor.shape[1:] == there.shape[1:] and tensor.dim() > 0 and len(tensor) < len(there):
-            weights[name] = torch.cat([tensor, there[len(tensor) :].to(tensor)])
+        if grown and tensor.dim() == there.dim() and all(map(operator.le, tensor.shape, there.shape)):
+            weights[name] = there.to(tensor.dtype, copy=True)
+            weights[name][tuple(map(slice, tensor.shape))] = tensor
         elif tensor.shape != there.shape:
             raise UserError(
                 f"{file}: {name} is {tuple(tensor.shape)}, but the labels, vocabulary and configuration beside it ask "

@@ -60,15 +60,29 @@ class HashedNgrams(nn.Module):
         Returns:
             `(N, D)`.
         """
-        words = ids.values.long()
-        hashes, found, ends = words, [], []
-        for n in range(2, self.longest + 1):
-            hashes = extend(hashes[:-1], words[n - 1 :])  # of the n words from each token on, whatever their rows
-            starts = ngram_starts(ids.rows, n, ids.device)
-            found.append(hashes.index_select(0, starts))
-            ends.append(starts + (n - 1))
-        vectors = self.embedding(torch.cat(found) % self.embedding.num_embeddings)
-        return onto.index_add_(0, torch.cat(ends), vectors)
+        hashes, ends = ngram_hashes(ids, self.longest)
+        vectors = self.embedding(hashes % self.embedding.num_embeddings)
+        return onto.index_add_(0, ends, vectors)
+
+
+def ngram_hashes(ids: Ragged, longest: int) -> tuple[Tensor, Tensor]:
+    """What `extend` makes of all n-grams of 2 words and more in the rows.
+
+    Args:
+        ids: rows of ids `(N,)`.
+        longest: the largest n.
+
+    Returns:
+        The hashes `(M,)`, and the token that each n-gram ends at `(M,)`.
+    """
+    words = ids.values.long()
+    hashes, found, ends = words, [], []
+    for n in range(2, longest + 1):
+        hashes = extend(hashes[:-1], words[n - 1 :])  # of the n words from each token on, whatever their rows
+        starts = ngram_starts(ids.rows, n, ids.device)
+        found.append(hashes.index_select(0, starts))
+        ends.append(starts + (n - 1))
+    return torch.cat(found), torch.cat(ends)
 
 
 def ngram_starts(rows: Rows, n: int, device: torch.device) -> Tensor:

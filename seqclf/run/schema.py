@@ -16,7 +16,16 @@ from seqclf.several import NAMES, is_several, named, parts_in
 
 HYDRAS_KEYS = ("_target_", "_partial_")
 # What the builder knows and nobody types.
-THREADED = {"input_dim", "vocab_size", "num_fields", "counts", "encoders", "words", "token_embedders"}
+THREADED = {
+    "input_dim",
+    "vocab_size",
+    "num_classes",
+    "num_fields",
+    "counts",
+    "encoders",
+    "words",
+    "token_embedders",
+}
 MISSING = "???"
 Node = Mapping[str, Any]
 

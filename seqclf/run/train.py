@@ -154,6 +154,8 @@ def _run(
     count_documents(model.text_field_embedder, store.train.batches)
     history = History(model.monitor, model.monitor_mode)
     progress = RunProgress(visible=config["trainer"]["progress_bar"])
+    if model.wide is not None:
+        model.wide.count(store.train.batches())
     trainer = _make_trainer(config, model, folder, [history, progress])
     trainer.fit(model, data)
     if not history.epochs:

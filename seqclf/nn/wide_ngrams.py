@@ -1,0 +1,142 @@
+"""A linear model of words and word n-grams, beside a neural one."""
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as F  # noqa: N812  # as everyone calls it
+from torch import Tensor, nn
+
+from seqclf.batch import RecordBatch
+from seqclf.errors import UserError
+from seqclf.nn.arguments import positive
+from seqclf.nn.hashed_ngrams import ngram_hashes
+
+
+class WideNgrams(nn.Module):
+    """A linear support vector machine on TF-IDF of words and hashed word n-grams, learned with the rest of a model.
+
+    The wide part of a wide and deep model (Cheng et al. 2016, https://arxiv.org/abs/1606.07792). Its features are those
+    of a linear baseline: sub-linear TF-IDF, each record of length 1. It minimises the squared hinge of each class against
+    the rest, by plain gradient descent of its own: Adagrad takes a long step at the first sight of a rare word pair, and
+    is up to three points worse.
+
+    Args:
+        vocab_size: how many words there are.
+        num_classes: how many classes, `C`.
+        ngrams: the longest n-grams that are features; 1 for words alone.
+        buckets: how many weights of a class all n-grams share.
+        lr: rate of the descent, in units of the mean gradient of a batch; it falls as the optimiser's falls.
+        scale: what its margins are multiplied with before they are added to the other logits.
+        sparse: whether the table of weights gets sparse gradients.
+
+    Raises:
+        UserError: for an argument out of its range.
+    """
+
+    document_frequency: Tensor
+    documents: Tensor
+
+    def __init__(
+        self,
+        vocab_size: int,
+        num_classes: int,
+        ngrams: int = 2,
+        buckets: int = 262_144,
+        lr: float = 20.0,
+        scale: float = 4.0,
+        sparse: bool = True,
+    ) -> None:
+        super().__init__()
+        positive(ngrams=ngrams, buckets=buckets)
+        if lr < 0 or scale < 0:
+            raise UserError(f"`lr` and `scale` must be at least 0, but are {lr} and {scale}.")
+        self.ngrams, self.lr, self.scale, self.sparse = ngrams, lr, scale, sparse
+        self.buckets = buckets if ngrams > 1 else 0
+        # The n-grams come first, so that a vocabulary that grows appends its words.
+        self.weight = nn.Parameter(torch.zeros(self.buckets + vocab_size, num_classes))
+        self.bias = nn.Parameter(torch.zeros(num_classes))
+        self.register_buffer("document_frequency", torch.zeros(self.buckets + vocab_size))
+        self.register_buffer("documents", torch.zeros(()))
+
+    def forward(self, batch: RecordBatch) -> Tensor:
+        """Margins of the classes `(R, C)`: above 0 for, below 0 against."""
+        features, values, record = self._tf_idf(batch)
+        weighted = F.embedding(features, self.weight, sparse=self.sparse) * values.unsqueeze(1)
+        return weighted.new_zeros((len(batch.records), weighted.shape[1])).index_add_(0, record, weighted) + self.bias
+
+    def mean_hinge(self, margins: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Squared hinge loss of each class against the rest, on average over the records; a negative label adds nothing.
+
+        Args:
+            margins: `(B, C)`.
+            labels: class indices `(B,)`.
+            weight: what the records of each class count, `(C,)`; None for the same.
+
+        Returns:
+            A scalar.
+        """
+        targets = labels.clamp(min=0)
+        sides = 2 * F.one_hot(targets, margins.shape[1]) - 1  # (B, C), 1 for the class and -1 for the rest
+        counts = (labels >= 0).to(margins.dtype) if weight is None else weight[targets] * (labels >= 0)  # (B,)
+        losses = F.relu(1 - sides * margins).square().sum(dim=1)
+        return (losses * counts).sum() / counts.sum().clamp(min=1e-30)  # where no label is known, both are 0
+
+    @torch.no_grad()
+    def count(self, batches: Iterable[RecordBatch]) -> None:
+        """Count how many of the training records have each feature; a feature that was never counted says nothing."""
+        size = len(self.document_frequency)
+        for batch in batches:
+            features, record = self._features(batch)
+            once = torch.unique(record * size + features) % size
+            self.document_frequency += torch.bincount(once, minlength=size)
+            self.documents += len(batch.records)
+
+    @torch.no_grad()
+    def descend(self, share: float) -> None:
+        """A step along the gradients that the parameters have, which are used up.
+
+        Args:
+            share: of the rate that is due now.
+        """
+        for parameter, rate in ((self.weight, self.lr), (self.bias, min(self.lr, 1.0))):
+            if parameter.grad is not None:
+                parameter.add_(parameter.grad, alpha=-rate * share)
+                parameter.grad = None
+
+    def extend(self, num_classes: int) -> None:
+        """Append classes, about which nothing is known yet."""
+        more = num_classes - len(self.bias)
+        self.weight = nn.Parameter(F.pad(self.weight.detach(), (0, more)))
+        self.bias = nn.Parameter(F.pad(self.bias.detach(), (0, more)))
+
+    def _features(self, batch: RecordBatch) -> tuple[Tensor, Tensor]:
+        """The features of all records `(M,)`, and whose they are `(M,)`."""
+        ids = batch.tokens["tokens"]
+        record_of_sequence = batch.records.row_of_value(ids.device)
+        record = record_of_sequence.index_select(0, ids.rows.row_of_value(ids.device))  # (N,)
+        features = ids.values.long() + self.buckets
+        if self.ngrams > 1:
+            hashes, ends = ngram_hashes(ids, self.ngrams)
+            features = torch.cat([features, hashes % self.buckets])
+            record = torch.cat([record, record.index_select(0, ends)])
+        return features, record
+
+    def _tf_idf(self, batch: RecordBatch) -> tuple[Tensor, Tensor, Tensor]:
+        """Features and their values, one entry per occurrence: those of one feature in one record add up to its value.
+
+        No size depends on the data but that of the tokens, so nothing waits for a GPU.
+        """
+        features, record = self._features(batch)
+        keys, order = (record * len(self.document_frequency) + features).sort()
+        features, record = features.index_select(0, order), record.index_select(0, order)
+        first = torch.ones_like(keys)
+        first[1:] = keys[1:] != keys[:-1]
+        run = first.cumsum(0) - 1  # which pair of record and feature each occurrence belongs to
+        count = torch.zeros_like(run).index_add_(0, run, torch.ones_like(run)).index_select(0, run).to(self.documents)
+        seen = self.document_frequency.index_select(0, features)
+        idf = torch.where(seen > 0, ((1 + self.documents) / (1 + seen)).log() + 1, 0)
+        value = (1 + count.log()) * idf / count  # of one occurrence
+        squares = torch.zeros(len(batch.records), dtype=value.dtype, device=value.device)
+        squares.index_add_(0, record, value.square() * count)
+        length = squares.sqrt().clamp_min(torch.finfo(value.dtype).tiny)
+        return features, value / length.index_select(0, record), record

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+from torch import Tensor
+
+from seqclf.batch import RecordBatch
+from seqclf.errors import UserError
+from seqclf.nn.wide_ngrams import WideNgrams
+from seqclf.ragged import Ragged, Rows
+
+VOCAB_SIZE = 12
+some_texts = st.lists(st.lists(st.integers(4, VOCAB_SIZE - 1), min_size=1, max_size=8), min_size=1, max_size=6)
+
+
+def batch(texts: list[list[int]]) -> RecordBatch:
+    return RecordBatch({"tokens": Ragged.from_sequences(texts)}, Rows.from_lengths([1] * len(texts)))
+
+
+def wide(**options: float) -> WideNgrams:
+    return WideNgrams(VOCAB_SIZE, 3, buckets=2**16, **options).double()  # type: ignore[arg-type]
+
+
+def gram_matrix(part: WideNgrams, texts: list[list[int]]) -> Tensor:
+    """The inner products of the records' features."""
+    features, values, record = part._tf_idf(batch(texts))
+    rows = torch.zeros(len(texts), len(part.document_frequency), dtype=torch.float64)
+    rows.index_put_((record, features), values, accumulate=True)
+    return rows @ rows.T
+
+
+@given(some_texts, some_texts)
+@settings(max_examples=25, deadline=None)
+def test_the_features_are_scikit_learns_sublinear_tf_idf(seen: list[list[int]], asked: list[list[int]]) -> None:
+    part = wide()
+    part.count([batch(seen)])
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, analyzer="word", token_pattern=r"\S+")
+    vectorizer.fit([" ".join(map(str, text)) for text in seen])
+    rows = vectorizer.transform([" ".join(map(str, text)) for text in asked]).toarray()
+    torch.testing.assert_close(gram_matrix(part, asked), torch.from_numpy(rows @ rows.T), rtol=0, atol=1e-12)
+
+
+def test_counting_in_pieces_is_counting_at_once() -> None:
+    texts = [[4, 5, 4], [5, 6], [7]]
+    whole, pieces = wide(), wide()
+    whole.count([batch(texts)])
+    pieces.count(batch([text]) for text in texts)
+    torch.testing.assert_close(pieces.document_frequency, whole.document_frequency, rtol=0, atol=0)
+    assert pieces.documents == whole.documents == 3
+
+
+def test_fields_of_a_record_are_one_document_and_no_ngram_lies_across_them() -> None:
+    part = wide()
+    tokens = Ragged.from_sequences([[4, 5], [6], [4, 5, 6]])
+    part.count([RecordBatch({"tokens": tokens}, Rows.from_lengths([2, 1]))])
+    assert part.documents == 2
+    counts = sorted(part.document_frequency[part.document_frequency > 0].tolist())
+    assert counts == [1, 2, 2, 2, 2]  # 5 6 is in the second record alone; 4, 5, 6 and 4 5 are in both
+
+
+def test_margins_are_the_weights_of_the_features_and_a_bias() -> None:
+    part, texts = wide(), [[4, 5, 4], [5], [9, 9]]
+    part.count([batch(texts)])
+    torch.nn.init.normal_(part.weight)
+    torch.nn.init.normal_(part.bias)
+    for row, text in zip(part(batch(texts)), texts, strict=True):
+        features, values, _ = part._tf_idf(batch([text]))
+        expected = sum(value * part.weight[feature] for feature, value in zip(features, values, strict=True))
+        torch.testing.assert_close(row, expected + part.bias, rtol=0, atol=1e-12)
+
+
+def test_a_record_of_unknown_features_has_the_bias_alone() -> None:
+    part = wide()
+    part.count([batch([[4, 5]])])
+    torch.nn.init.normal_(part.weight)
+    torch.nn.init.normal_(part.bias)
+    torch.testing.assert_close(part(batch([[8, 9]]))[0], part.bias, rtol=0, atol=0)
+
+
+def test_the_hinge_is_squared_and_one_against_the_rest() -> None:
+    part = wide()
+    margins = torch.tensor([[2.0, -0.5, 0.5], [0.0, 0.0, 0.0], [9.0, 9.0, 9.0]])
+    labels = torch.tensor([0, 1, -1])
+    expected = 0.5**2 + 1.5**2, 1.0 + 1.0 + 1.0
+    assert part.mean_hinge(margins, labels).item() == pytest.approx(sum(expected) / 2)
+    weight = torch.tensor([2.0, 3.0, 5.0])
+    assert part.mean_hinge(margins, labels, weight).item() == pytest.approx((2 * expected[0] + 3 * expected[1]) / 5)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_it_descends_to_what_a_linear_svm_finds(sparse: bool) -> None:
+    generator = np.random.default_rng(3)
+    texts = [generator.integers(4, VOCAB_SIZE, size=5).tolist() for _ in range(60)]
+    labels = torch.tensor([min(text) % 3 for text in texts])
+    part = wide(lr=3.0, sparse=sparse)
+    part.count([batch(texts)])
+    for step in range(300):
+        part.mean_hinge(part(batch(texts)), labels).backward()
+        part.descend(1 - step / 300)
+        assert part.weight.grad is None
+    assert (part(batch(texts)).argmax(dim=1) == labels).float().mean() > 0.95
+
+
+def test_new_classes_leave_the_old_margins_as_they_are() -> None:
+    part, texts = wide(), [[4, 5, 4], [5]]
+    part.count([batch(texts)])
+    torch.nn.init.normal_(part.weight)
+    before = part(batch(texts))
+    part.extend(5)
+    after = part(batch(texts))
+    torch.testing.assert_close(after[:, :3], before, rtol=0, atol=0)
+    assert not after[:, 3:].any()
+
+
+@pytest.mark.parametrize("options", [{"ngrams": 0}, {"buckets": 0}, {"lr": -1.0}, {"scale": -1.0}])
+def test_an_argument_out_of_its_range_is_refused(options: dict[str, float]) -> None:
+    with pytest.raises(UserError):
+        WideNgrams(VOCAB_SIZE, 3, **options)  # type: ignore[arg-type]
