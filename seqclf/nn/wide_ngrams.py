@@ -16,9 +16,9 @@ class WideNgrams(nn.Module):
     """A linear support vector machine on TF-IDF of words and hashed word n-grams, learned with the rest of a model.
 
     The wide part of a wide and deep model (Cheng et al. 2016, https://arxiv.org/abs/1606.07792). Its features are those
-    of a linear baseline: sub-linear TF-IDF, each record of length 1. It minimises the squared hinge of each class against
-    the rest, by plain gradient descent of its own: Adagrad takes a long step at the first sight of a rare word pair, and
-    is up to three points worse.
+    of a linear baseline: sub-linear TF-IDF, each record of length 1. It minimises the squared hinge of each class
+    against the rest, by plain gradient descent of its own: Adagrad takes a long step at the first sight of a rare word
+    pair, and is up to three points worse.
 
     Args:
         vocab_size: how many words there are.
@@ -43,7 +43,7 @@ class WideNgrams(nn.Module):
         ngrams: int = 2,
         buckets: int = 262_144,
         lr: float = 20.0,
-        scale: float = 4.0,
+        scale: float = 2.0,
         sparse: bool = True,
     ) -> None:
         super().__init__()
