@@ -11,12 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
+from torchmetrics.classification import MulticlassAccuracy
 
 from seqclf.classifiers.confusion import averages, named_by_class
 from seqclf.classifiers.counts import Counts
 from seqclf.classifiers.scores import Scores
 
 GULP = 2**18  # logits that are laid aside before they are counted: 1 MB
+
+
+def categorical_accuracy(num_classes: int) -> Metric:
+    """The share of records whose class is found, each counted alike: torchmetrics' own default averages the classes."""
+    return MulticlassAccuracy(num_classes, average="micro")
 
 
 class Batch(NamedTuple):

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import Metric
-from torchmetrics.classification import MulticlassAccuracy
 
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.evaluation import evaluate
 from seqclf.classifiers.label_space import LabelSpace
 from seqclf.classifiers.losses import CrossEntropy
+from seqclf.classifiers.metrics import categorical_accuracy
 from seqclf.errors import UserError
 from seqclf.inference import model_folder
 from seqclf.inference.predict import Example, Prediction, predict, texts_of
@@ -99,17 +99,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
             multifield_dropout,
         )
         self.check_inputs(vocab.num_inputs)
-        if vocab.segment is not None and multifield_seq2vec_encoder is None:
-            raise UserError(
-                f"tokens.segment={vocab.segment}: a record is several sequences, but there is no "
-                "`multifield_seq2vec_encoder` to make one vector of them: multifield=bag, attention, lstm, ..."
-            )
-        if vocab.several_sequences and multifield_seq2vec_encoder is None:
-            raise UserError(
-                f"The records have {len(vocab.fields)} text fields ({', '.join(vocab.fields)}), but there is no "
-                "`multifield_seq2vec_encoder` to make one vector of them. Give one (multifield=bag), or join the "
-                "fields into one text (multifield=none)."
-            )
+        _check_stack(vocab, multifield_seq2vec_encoder)
         self.vocab = vocab
         self.projection = nn.Linear(self.head_dim, vocab.num_labels)
         self.wide = wide
@@ -117,7 +107,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         if self.loss.multilabel != self.multilabel:
             wanted = "binary_cross_entropy" if self.multilabel else "cross_entropy"
             raise UserError(f"{type(self).__name__} cannot learn by {type(self.loss).__name__}: type loss={wanted}.")
-        self.accuracy = accuracy or _categorical_accuracy
+        self.accuracy = accuracy or categorical_accuracy
         self.regularizer = regularizer
         self.optimizer = optimizer or torch.optim.AdamW
         self.scheduler = scheduler
@@ -243,5 +233,15 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         return evaluate(self, [(texts_of(self.vocab, records), labels)])
 
 
-def _categorical_accuracy(num_classes: int) -> Metric:
-    return MulticlassAccuracy(num_classes, average="micro")
+def _check_stack(vocab: Vocabulary, multifield_seq2vec_encoder: Seq2VecEncoder | None) -> None:
+    if vocab.segment is not None and multifield_seq2vec_encoder is None:
+        raise UserError(
+            f"tokens.segment={vocab.segment}: a record is several sequences, but there is no "
+            "`multifield_seq2vec_encoder` to make one vector of them: multifield=bag, attention, lstm, ..."
+        )
+    if vocab.several_sequences and multifield_seq2vec_encoder is None:
+        raise UserError(
+            f"The records have {len(vocab.fields)} text fields ({', '.join(vocab.fields)}), but there is no "
+            "`multifield_seq2vec_encoder` to make one vector of them. Give one (multifield=bag), or join the "
+            "fields into one text (multifield=none)."
+        )

@@ -65,7 +65,7 @@ class WideNgrams(nn.Module):
         return weighted.new_zeros((len(batch.records), weighted.shape[1])).index_add_(0, record, weighted) + self.bias
 
     def mean_hinge(self, margins: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Squared hinge loss of each class against the rest, on average over the records; a negative label adds nothing.
+        """Squared hinge of each class against the rest, on average over the records; a negative label adds nothing.
 
         Args:
             margins: `(B, C)`.
