@@ -1,4 +1,5 @@
 import inspect
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,6 +7,8 @@ import torch
 from torch import Tensor
 
 from seqclf.batch import RecordBatch
+from seqclf.classifiers.mixup import Mixup
+from seqclf.classifiers.r_drop import RDrop
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.classifiers.sequence_pair_classifier import SequencePairClassifier
 from seqclf.data.records import index_records
@@ -143,3 +146,14 @@ def test_a_vocabulary_of_the_other_kind_is_refused() -> None:
 def test_another_way_to_join_is_refused() -> None:
     with pytest.raises(UserError, match="concat"):
         classifier(combine="concta")
+
+
+@pytest.mark.parametrize("step", [RDrop(), Mixup()])
+def test_every_step_of_training_takes_pairs(step: Any) -> None:
+    model = classifier(step=step, dropout=0.3).train()
+    batch = batch_of(model, PAIRS)
+    batch.labels = torch.tensor([0, 1, 1, 0])
+    model.training_step(batch, 0).backward()
+    assert model.get_metrics()["records"] == 4
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
