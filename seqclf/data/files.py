@@ -69,6 +69,8 @@ class Files(Source):
         left: for pairs, the columns of the first record, in the order of its fields; None where there are no pairs.
         right: for pairs, the columns of the second record, the same fields in the same order.
         label_separator: between the labels of a record that may have several; None for `|`.
+        categorical: columns whose cells are categories, each a field of its own behind those of text.
+        numeric: columns whose cells are numbers, likewise.
     """
 
     def __init__(
@@ -84,8 +86,10 @@ class Files(Source):
         left: list[str] | None = None,
         right: list[str] | None = None,
         label_separator: str | None = None,
+        categorical: list[str] | None = None,
+        numeric: list[str] | None = None,
     ) -> None:
-        super().__init__(text, label, left, right, label_separator)
+        super().__init__(text, label, left, right, label_separator, categorical, numeric)
         self.paths = {"train": train, "validation": validation, "test": test}
         self.encoding = encoding
         self.separator = separator

@@ -29,6 +29,8 @@ class Hub(Source):
         left: for pairs, the columns of the first record, in the order of its fields; None where there are no pairs.
         right: for pairs, the columns of the second record, the same fields in the same order.
         label_separator: between the labels of a record that may have several; None for `|`.
+        categorical: columns whose cells are categories, each a field of its own behind those of text.
+        numeric: columns whose cells are numbers, likewise.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class Hub(Source):
         left: list[str] | None = None,
         right: list[str] | None = None,
         label_separator: str | None = None,
+        categorical: list[str] | None = None,
+        numeric: list[str] | None = None,
     ) -> None:
-        super().__init__(text, label, left, right, label_separator)
+        super().__init__(text, label, left, right, label_separator, categorical, numeric)
         self.path = path
         self.config = config
         self.revision = revision

@@ -15,6 +15,7 @@ from seqclf.data.table import Row
 from seqclf.errors import UserError
 from seqclf.text.label_sets import is_list, list_cell
 
+WITH_SENTENCES = "(with tokens.segment=sentences a list of them)"
 HEADER_RECORDS = 1000  # the columns are the keys of the first so many records
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -62,7 +63,9 @@ class JsonLinesTable(FileTable):
     def _refuse_lists(self, line: int, record: dict[str, str], names: Sequence[str]) -> None:
         for name in names:
             if name not in self.lists and is_list(record.get(name, "")):
-                raise self._refused(line, f", column {name!r}: the value is nested; a column holds one text.")
+                raise self._refused(
+                    line, f", column {name!r}: the value is nested; a column holds one text {WITH_SENTENCES}."
+                )
 
     def _header(self) -> tuple[str, ...]:
         keys: dict[str, None] = {}

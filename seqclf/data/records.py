@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from seqclf.batch import EMPTY, SEPARATOR, RecordBatch
-from seqclf.data.word_table import Parts, WordTable
+from seqclf.batch import RecordBatch
+from seqclf.data.word_table import Parts
 from seqclf.ragged import IntArray, Ragged, Rows, WordParts
 from seqclf.text.label_sets import label_matrix
-from seqclf.text.sentences import segments
-from seqclf.text.vocabulary import Vocabulary
 
 PIECE = 4096  # records that are numbered or read at once
 
@@ -129,110 +126,3 @@ def _spread(starts: IntArray, lengths: IntArray) -> IntArray:
     total = int(ends[-1]) if len(ends) else 0
     spread: IntArray = np.repeat(starts - ends + lengths, lengths) + np.arange(total)
     return spread
-
-
-def index_records(
-    vocabulary: Vocabulary, records: Sequence[Sequence[str]], table: WordTable | None = None
-) -> IndexedRecords:
-    """Number the tokens of records, in the very way the store does.
-
-    A field without a token is dropped; the others keep their places. A record without any gets `[EMPTY]` in field 0.
-
-    Args:
-        vocabulary: numbers the words, and says which fields there are and whether they are joined.
-        records: one text per field for each record, "" where a field is missing; of a pair those of its first record,
-            then those of its second.
-        table: the words of earlier records, where these are to be numbered with them; it grows, and what is inside of
-            the words is left to it. None for a table of their own.
-
-    Returns:
-        The records, without labels.
-
-    Raises:
-        ValueError: for a record that does not have one text per column.
-    """
-    own = WordTable(vocabulary) if table is None and vocabulary.word_indexers else None
-    pieces = [_index(vocabulary, records[at : at + PIECE], table or own) for at in range(0, len(records), PIECE)]
-    return _concatenate(pieces, vocabulary, {} if own is None else own.parts())
-
-
-def _index(vocabulary: Vocabulary, records: Sequence[Sequence[str]], words: WordTable | None) -> IndexedRecords:
-    for record in records:
-        if len(record) != len(vocabulary.columns):
-            raise ValueError(f"a record must have one text for each of {vocabulary.columns}, but has {len(record)}")
-    if vocabulary.segment is not None:
-        return _index_segments(vocabulary, records, words)
-    # The special tokens have the same numbers among the ids and among the words of a table.
-    ids, lengths = (vocabulary if words is None else words).encode(list(chain.from_iterable(records)))
-    table = lengths.reshape(-1, len(vocabulary.fields))  # (R, F) tokens of each field
-    nothing = ~table.any(axis=1)
-    starts = np.cumsum(table.sum(axis=1)) - table.sum(axis=1)
-    ids = np.insert(ids, starts[nothing], EMPTY)
-    table[nothing, 0] = 1
-    present = table > 0
-    if vocabulary.join_fields:
-        ids, table = _join(ids, table)
-        present = table > 0
-    return IndexedRecords(
-        ids if words is None else words.ids(ids),
-        Rows.from_lengths(table[present]).offsets,
-        np.nonzero(present)[1].astype(np.int32),
-        Rows.from_lengths(present.sum(axis=1)).offsets,
-        num_inputs=vocabulary.num_inputs,
-        words=None if words is None else ids,
-    )
-
-
-def _index_segments(
-    vocabulary: Vocabulary, records: Sequence[Sequence[str]], words: WordTable | None
-) -> IndexedRecords:
-    """Every segment of every field is a sequence; a record's are counted from 0, those without a token left out."""
-    pieces = [segments(text) for text in chain.from_iterable(records)]
-    width = len(vocabulary.fields)
-    ids, lengths = (vocabulary if words is None else words).encode(list(chain.from_iterable(pieces)))
-    owner = np.repeat(np.arange(len(pieces)) // width, [len(piece) for piece in pieces])[lengths > 0]
-    lengths = lengths[lengths > 0]
-    counts = np.bincount(owner, minlength=len(pieces) // width)  # (R,) segments of each record
-    nothing = np.flatnonzero(counts == 0)
-    before = np.searchsorted(owner, nothing)
-    ids = np.insert(ids, np.append(0, np.cumsum(lengths))[before], EMPTY)
-    lengths = np.insert(lengths, before, 1)
-    counts[nothing] = 1
-    of_records = Rows.from_lengths(counts)
-    return IndexedRecords(
-        ids if words is None else words.ids(ids),
-        Rows.from_lengths(lengths).offsets,
-        of_records.places().astype(np.int32),
-        of_records.offsets,
-        num_inputs=vocabulary.num_inputs,
-        words=None if words is None else ids,
-    )
-
-
-def _join(ids: npt.NDArray[np.int32], table: IntArray) -> tuple[npt.NDArray[np.int32], IntArray]:
-    """Put `[SEP]` between the fields of each record; the lengths `(R, F)` become `(R, 1)`."""
-    present = table > 0
-    last = np.zeros_like(present)
-    last[np.arange(len(table)), table.shape[1] - 1 - present[:, ::-1].argmax(axis=1)] = True
-    ends = np.cumsum(table).reshape(table.shape)
-    joined = table.sum(axis=1, keepdims=True) + present.sum(axis=1, keepdims=True) - 1
-    return np.insert(ids, ends[present & ~last], SEPARATOR), joined
-
-
-def _concatenate(
-    pieces: Sequence[IndexedRecords], vocabulary: Vocabulary, parts: Mapping[str, Parts]
-) -> IndexedRecords:
-    words = [np.zeros(0, dtype=np.int32), *(piece.words for piece in pieces if piece.words is not None)]
-    return IndexedRecords(
-        np.concatenate([np.zeros(0, dtype=np.int32), *(piece.ids for piece in pieces)]),
-        _offsets(piece.sequence_offsets for piece in pieces),
-        np.concatenate([np.zeros(0, dtype=np.int32), *(piece.fields for piece in pieces)]),
-        _offsets(piece.record_offsets for piece in pieces),
-        num_inputs=vocabulary.num_inputs,
-        words=np.concatenate(words) if vocabulary.word_indexers else None,
-        parts=parts,
-    )
-
-
-def _offsets(pieces: Iterator[IntArray]) -> IntArray:
-    return Rows.from_lengths(np.concatenate([np.zeros(0, dtype=np.int64), *map(np.diff, pieces)])).offsets

@@ -19,6 +19,7 @@ from seqclf.data.source import Source, Tables
 from seqclf.data.store_build import META, Settings, fill_store, is_whole
 from seqclf.data.store_report import remarks
 from seqclf.errors import UserError
+from seqclf.text.columns import from_plain, to_plain
 from seqclf.text.label_sets import SEPARATOR
 from seqclf.text.tokenization import Tokenization
 from seqclf.text.vocabulary import Vocabulary
@@ -54,6 +55,7 @@ class Store:
             meta["word_indexers"],
             meta["segment"],
             meta["label_separator"],
+            from_plain(meta["kinds"]),
         )
         self.train = self._open("train")
         self.validation = self._optional("validation")
@@ -152,10 +154,12 @@ def _key(settings: Settings, cache: Path) -> str:
         "join_fields": settings.join_fields,
         "word_indexers": settings.word_indexers,
         "label_separator": settings.label_separator,
+        "kinds": list(tables.kinds.items()),
     }
     if settings.start is not None:
         inside = {name: indexer.to_text() for name, indexer in settings.start.word_indexers.items()}
-        said["start"] = [settings.start.tokenizer.to_str(), settings.start.labels, inside]
+        others = (inside, settings.start.segment, to_plain(settings.start.kinds))
+        said["start"] = [settings.start.tokenizer.to_str(), settings.start.labels, *others]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
 
 

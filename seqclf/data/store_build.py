@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqclf.data.cache import sync
+from seqclf.data.columns import fit_columns
 from seqclf.data.record_files import RecordsWriter
 from seqclf.data.scan import TICK, Progress, Scan, scan
 from seqclf.data.source import Tables
@@ -23,6 +24,7 @@ from seqclf.data.store_part import Part
 from seqclf.data.store_report import report_on
 from seqclf.data.table import Table
 from seqclf.errors import UserError
+from seqclf.text.columns import to_plain, with_tokens
 from seqclf.text.growth import grow
 from seqclf.text.sentences import segments
 from seqclf.text.tokenization import Tokenization
@@ -98,6 +100,7 @@ def fill_store(folder: Path, settings: Settings, progress: Progress) -> None:
         "join_fields": vocabulary.join_fields,
         "word_indexers": list(vocabulary.word_indexers),
         "segment": vocabulary.segment,
+        "kinds": to_plain(vocabulary.kinds),
         "report": report_on(scans, in_validation, written, vocabulary, clock.laps),
         "sizes": sizes,
     }
@@ -153,11 +156,12 @@ def _cut(settings: Settings, train: Scan) -> npt.NDArray[np.bool_]:
 
 def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progress: Progress) -> Vocabulary:
     """Words and labels of the chosen training records `(R,)`; the order of the rows is of no account."""
+    width = len(settings.tables.text) - len(settings.tables.kinds)  # the others are no text
     texts: Iterator[str] = (
         text
         for number, values in enumerate(settings.records("train", "counting the words of", progress))
         if chosen[number]
-        for text in (values if settings.segment is None else chain.from_iterable(map(segments, values)))
+        for text in (values[:width] if settings.segment is None else chain.from_iterable(map(segments, values[:width])))
     )
     words: Counter[str] = Counter()
     cutting, start = settings.tokenization, settings.start
@@ -171,8 +175,10 @@ def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progres
     else:
         tokenizer, labels = cutting.train(texts), train.names
         indexers = {name: WORD_INDEXERS[name].fit(words) for name in settings.word_indexers}
+    known = None if start is None else start.kinds
+    kinds, tokens = fit_columns(settings.named_tables(), tables.kinds, chosen, known)
     layout = (tables.fields, settings.join_fields, tables.text)
-    return Vocabulary(tokenizer, labels, *layout, indexers, settings.segment, separator)
+    return Vocabulary(with_tokens(tokenizer, tokens), labels, *layout, indexers, settings.segment, separator, kinds)
 
 
 def _counting(texts: Iterator[str], cut: Callable[[str], list[str]], words: Counter[str]) -> Iterator[str]:

@@ -7,8 +7,9 @@ from types import TracebackType
 
 import numpy as np
 
+from seqclf.data.indexing import index_records
 from seqclf.data.record_files import RecordsWriter
-from seqclf.data.records import PIECE, index_records
+from seqclf.data.records import PIECE
 from seqclf.data.scan import Scan
 from seqclf.data.word_table import WordTable
 from seqclf.text.vocabulary import MISSING_LABEL, Vocabulary

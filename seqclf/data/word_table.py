@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,10 @@ class WordTable:
         words = [self._vocabulary.cut(text) for text in texts]
         numbers = [self._number(word) for row in words for word in row]
         return np.array(numbers, dtype=np.int32), np.array([len(row) for row in words], dtype=np.int64)
+
+    def numbers(self, tokens: Iterable[str]) -> npt.NDArray[np.int32]:
+        """The places of tokens that are no words of a text `(tokens,)`."""
+        return np.fromiter(map(self._number, tokens), dtype=np.int32)
 
     def _number(self, word: str) -> int:
         number = self._numbers.get(word)

@@ -17,11 +17,12 @@ from safetensors.torch import load_file, save_file
 from seqclf.errors import UserError, nearest
 from seqclf.inference.atomic import replacing_folder
 from seqclf.inference.classifier import Classifier
+from seqclf.text.columns import from_plain, to_plain
 from seqclf.text.vocabulary import LABELS_FILE, TOKENIZER_FILE, WORD_INDEXERS, Vocabulary
 
 WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE, README_FILE = "model.safetensors", "config.yaml", "manifest.json", "README.md"
 HASHED_FILES = (WEIGHTS_FILE, CONFIG_FILE, LABELS_FILE, TOKENIZER_FILE)
-CONFIG_KEYS = ("format", "fields", "columns", "join_fields", "segment", "label_separator", "model")
+CONFIG_KEYS = ("format", "fields", "columns", "join_fields", "segment", "label_separator", "kinds", "model")
 FORMAT = 1
 SEGMENTS = (None, "sentences")
 SMALL = 1 << 28  # bytes; no file but the weights is larger than this
@@ -53,6 +54,7 @@ def save(model: Classifier, folder: Path | str) -> Path:
         "join_fields": vocab.join_fields,
         "segment": vocab.segment,
         "label_separator": vocab.label_separator,
+        "kinds": to_plain(vocab.kinds),
         "model": model.architecture,
     }
     with replacing_folder(Path(folder)) as temporary:
@@ -81,7 +83,9 @@ def load_vocabulary(folder: Path | str) -> tuple[Vocabulary, dict[str, Any]]:
     config = _read_config(folder / CONFIG_FILE)
     indexers = [name for name, indexer in WORD_INDEXERS.items() if indexer.file in files]
     layout = (config["fields"], config["join_fields"], config["columns"])
-    vocab = Vocabulary.load(folder, *layout, indexers, config["segment"], config["label_separator"])
+    vocab = Vocabulary.load(
+        folder, *layout, indexers, config["segment"], config["label_separator"], from_plain(config["kinds"])
+    )
     return vocab, config["model"]
 
 
@@ -179,6 +183,12 @@ def _read_config(file: Path) -> dict[str, Any]:
         raise UserError(f"{file}: `columns` must be a list of names, one for each field or, for pairs, two.")
     if config.setdefault("segment", None) not in SEGMENTS:
         raise UserError(f"{file}: `segment` must be one of {', '.join(map(str, SEGMENTS))}.")
+    try:
+        kinds = from_plain(config.setdefault("kinds", {}))
+    except ValueError as error:
+        raise UserError(f"{file}: `kinds` is broken: {error}.") from error
+    if not kinds.keys() <= set(fields):
+        raise UserError(f"{file}: `kinds` names what is no field: {', '.join(kinds.keys() - set(fields))}.")
     separator = config.setdefault("label_separator", None)
     if separator is not None and not (isinstance(separator, str) and separator):
         raise UserError(f"{file}: `label_separator` must be text, or null where a record has one label.")

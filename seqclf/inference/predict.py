@@ -11,12 +11,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from seqclf.data.records import IndexedRecords, index_records
+from seqclf.data.indexing import index_records
+from seqclf.data.records import IndexedRecords
+from seqclf.data.typed import as_text
 from seqclf.errors import UserError, nearest
 from seqclf.inference.classifier import Classifier
+from seqclf.text.columns import Column
+from seqclf.text.label_sets import list_cell
 from seqclf.text.vocabulary import Vocabulary
 
-Record = str | Sequence[str | None] | Mapping[str, str | None]
+Text = (
+    str | float | Sequence[str]
+)  # a category or a number may be a number; where a model reads sentences, a field may be a list of them
+Record = Text | Sequence[Text | None] | Mapping[str, Text | None]
 Example = Record | Sequence[Record]  # a pair is its columns by name, or two records
 
 MAX_ROWS, MAX_TOKENS = 512, 32768  # of a batch
@@ -46,8 +53,9 @@ def predict(model: Classifier, records: Sequence[Example]) -> list[Prediction]:
     Args:
         model: the classifier.
         records: each a mapping from field to text, a list of texts in the order of the fields, or, where there is one
-            field, a text. A field may be missing or None; fields that the model does not know are passed over. A pair
-            is a mapping from column to text (`left_title`, ...), or a sequence of two such records.
+            field, a text. Where the model reads sentences, a list of texts may stand for a text. A field may be missing
+            or None; fields that the model does not know are passed over. A pair is a mapping from column to text
+            (`left_title`, ...), or a sequence of two such records.
 
     Returns:
         One prediction per record, in order.
@@ -116,22 +124,22 @@ def texts_of(vocab: Vocabulary, records: Sequence[Example]) -> list[list[str]]:
         UserError: for a record that names no field of the model, or holds something that is not text.
     """
     if vocab.num_inputs == 1:
-        return [_texts(record, vocab.fields, at) for at, record in enumerate(records)]
+        return [_texts(record, vocab, vocab.fields, at) for at, record in enumerate(records)]
     return [_pair_texts(pair, vocab, at) for at, pair in enumerate(records)]
 
 
 def _pair_texts(pair: Any, vocab: Vocabulary, at: int) -> list[str]:
     if isinstance(pair, Mapping):
-        return _texts(pair, vocab.columns, at)
+        return _texts(pair, vocab, vocab.columns, at)
     if isinstance(pair, str) or len(pair) != vocab.num_inputs:
         raise UserError(
             f"Record {at} must be a pair: two records, or a dict of its columns ({', '.join(vocab.columns)})."
         )
-    return [text for record in pair for text in _texts(record, vocab.fields, at)]
+    return [text for record in pair for text in _texts(record, vocab, vocab.fields, at)]
 
 
-def _texts(record: Any, fields: Sequence[str], at: int) -> list[str]:
-    if isinstance(record, str):
+def _texts(record: Any, vocab: Vocabulary, fields: Sequence[str], at: int) -> list[str]:
+    if isinstance(record, str) or (vocab.segment is not None and len(fields) == 1 and not isinstance(record, Mapping)):
         record = [record]
     if isinstance(record, Mapping):
         if record and not any(name in fields for name in record):
@@ -142,7 +150,25 @@ def _texts(record: Any, fields: Sequence[str], at: int) -> list[str]:
         values = list(record)
         if len(values) != len(fields):
             raise UserError(f"Record {at} has {len(values)} texts; the model wants {len(fields)}: {', '.join(fields)}.")
-    for name, value in zip(fields, values, strict=True):
-        if value is not None and not isinstance(value, str):
-            raise UserError(f"Record {at}: {name!r} must be text, but is {value!r}.")
-    return [value or "" for value in values]
+    return [_cell(value, vocab, name, at) for name, value in zip(fields, values, strict=True)]
+
+
+def _cell(value: Any, vocab: Vocabulary, name: str, at: int) -> str:
+    place = f"Record {at}: {name!r}"
+    if name in vocab.kinds:
+        return _checked(value, vocab.kinds[name], place)
+    if vocab.segment is not None and isinstance(value, Sequence) and all(isinstance(text, str) for text in value):
+        return value if isinstance(value, str) else list_cell(value)
+    if value is not None and not isinstance(value, str):
+        raise UserError(f"{place} must be text, but is {value!r}.")
+    return value or ""
+
+
+def _checked(value: Any, column: Column, place: str) -> str:
+    """A category or a number as a cell of a table would have it."""
+    try:
+        cell = as_text(value)
+        column.token(cell)
+    except (TypeError, ValueError):
+        raise UserError(f"{place} must be a {column.singular}, but is {value!r}.") from None
+    return cell

@@ -8,12 +8,13 @@ from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from seqclf.data.columns import checked, numeric_columns
 from seqclf.data.table import Table
 from seqclf.errors import UserError, nearest
 from seqclf.inference.atomic import replacing
 from seqclf.inference.classifier import Classifier
 from seqclf.inference.predict import probabilities
-from seqclf.text.label_sets import SEPARATOR, readable_cell
+from seqclf.text.label_sets import SEPARATOR, is_list, list_texts, readable_cell
 from seqclf.text.vocabulary import Vocabulary
 
 PIECE = 8192  # rows that are read, sorted by length and predicted together
@@ -51,6 +52,8 @@ def write_predictions(
     if output.suffix not in FORMATS:
         raise UserError(f"{output}: predictions are written as {' or '.join(FORMATS)}, not {output.suffix!r}.")
     fields = model.vocab.columns
+    if model.vocab.segment is not None:
+        table.allow_lists(*fields)
     columns = text_columns(table, model.vocab)
     label_column = table.columns.index(label) if label in table.columns else None
     header = ["row", *(f"text/{name}" if name in OWN_COLUMNS else name for name in fields)]
@@ -60,7 +63,7 @@ def write_predictions(
     written = 0
     with replacing(output) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
         write = _writer(file, header, output.suffix)
-        for piece in _pieces(table, rows):
+        for piece in _pieces(table, model.vocab, rows):
             texts = [["" if column is None else values[column] for column in columns] for _, values in piece]
             chances = probabilities(model, texts).tolist()
             given = model.given_labels(chances)
@@ -92,19 +95,31 @@ def text_columns(table: Table, vocab: Vocabulary) -> list[int | None]:
 
 def _writer(file: IO[str], header: list[str], suffix: str) -> Callable[[list[Any]], None]:
     if suffix == ".jsonl":
-        return lambda row: print(json.dumps(dict(zip(header, row, strict=True)), ensure_ascii=False), file=file)
+        return lambda row: print(_json(dict(zip(header, map(_listed, row), strict=True))), file=file)
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
     return lambda row: _write_row(writer, row)
 
 
 def _write_row(writer: Any, row: list[Any]) -> None:
-    writer.writerow([format(value, ".8g") if isinstance(value, float) else value for value in row])
+    values = [format(value, ".8g") if isinstance(value, float) else _listed(value) for value in row]
+    writer.writerow([_json(value) if isinstance(value, list) else value for value in values])
 
 
-def _pieces(table: Table, rows: Container[int] | None) -> Iterator[list[tuple[int, tuple[str, ...]]]]:
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _listed(value: Any) -> Any:
+    """A cell that is a list as the list that was read."""
+    return list_texts(value) if isinstance(value, str) and is_list(value) else value
+
+
+def _pieces(
+    table: Table, vocab: Vocabulary, rows: Container[int] | None
+) -> Iterator[list[tuple[int, tuple[str, ...]]]]:
     piece: list[tuple[int, tuple[str, ...]]] = []
-    for number, row in enumerate(table.rows()):
+    for number, row in enumerate(checked(table, table.rows(), numeric_columns(table, vocab.kinds))):
         if rows is None or number in rows:
             piece.append((number, row.values))
         if len(piece) == PIECE:

@@ -12,6 +12,7 @@ from rich.table import Table as Grid
 
 from seqclf.classifiers.evaluation import evaluate as figures_of
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
+from seqclf.data.columns import checked, numeric_columns
 from seqclf.data.source import Source
 from seqclf.data.table import Table
 from seqclf.errors import UserError
@@ -56,6 +57,8 @@ def evaluate(
     with run_settings(0, threads):
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
         source: Source = make(data, "data", rooms=RUN_ROOMS)
+        if classifier.vocab.segment is not None:
+            source.allow_lists()
         tables = source.tables()
         table = tables.test or tables.validation
         if table is None:
@@ -87,7 +90,7 @@ def _pieces(
     gold = table.column(label, "data.label")
     texts: list[list[str]] = []
     labels: list[Any] = []
-    for row in table.rows():
+    for row in checked(table, table.rows(), numeric_columns(table, vocab.kinds)):
         texts.append(["" if column is None else row.values[column] for column in columns])
         cell = row.values[gold]
         names = [cell] if separator is None else split_cell(cell, separator)

@@ -141,10 +141,12 @@ def with_architecture(config: DictConfig, overrides: Sequence[str]) -> DictConfi
 
 def _name_columns(data: DictConfig, vocab: Vocabulary) -> None:
     """The columns that the model reads, where none were typed."""
-    width = len(vocab.fields)
-    names = {"text": vocab.fields} if vocab.num_inputs == 1 else {}
-    names |= {"left": vocab.columns[:width], "right": vocab.columns[width:]} if vocab.num_inputs == 2 else {}
-    if all(data.get(key) is None for key in ("text", "left", "right")):
+    width, kinds = len(vocab.fields), {name: column.kind for name, column in vocab.kinds.items()}
+    names: dict[str, Sequence[str]] = {"text": [name for name in vocab.fields if name not in kinds]}
+    names |= {kind: [name for name in kinds if kinds[name] == kind] for kind in set(kinds.values())}
+    if vocab.num_inputs > 1:
+        names = {"left": vocab.columns[:width], "right": vocab.columns[width:]}
+    if all(data.get(key) is None for key in ("text", "left", "right", "categorical", "numeric")):
         data.update({key: list(columns) for key, columns in names.items() if key in data})
 
 

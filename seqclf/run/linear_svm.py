@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 
 from seqclf.ragged import IntArray
+from seqclf.text.label_sets import readable_cell
 
 PIECE = 8192  # records that are predicted at once
 WORDS = r"\w+|[^\w\s]"  # as the models read by default: runs of letters and digits, every other character alone
@@ -58,4 +59,4 @@ def pick(items: Iterable[Sequence[str]], places: IntArray) -> Iterator[Sequence[
 
 def joined(records: Iterable[Sequence[str]]) -> Iterator[str]:
     """The texts of each record, one after another."""
-    return (" ".join(texts) for texts in records)
+    return (" ".join(readable_cell(text, " ") for text in texts) for texts in records)

@@ -96,10 +96,13 @@ def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | 
     source: Source = make(node, "data", rooms=RUN_ROOMS)
     task: type[SequenceClassifier] = resolve(str(config["task"]["_target_"]), "task", parts)
     task.check_inputs(source.num_inputs)
+    tokenization = make(config["tokens"], "tokens", rooms=RUN_ROOMS)
+    if (tokenization if start is None else start).segment is not None:
+        source.allow_lists()
     with watching() as progress:
         store = build_store(
             source,
-            make(config["tokens"], "tokens", rooms=RUN_ROOMS),
+            tokenization,
             validation_size=config["data"]["validation_size"],
             split_seed=config["data"]["split_seed"],
             join_fields=not is_part(config["multifield"]),

@@ -21,6 +21,11 @@ def is_list(cell: str) -> bool:
     return cell.startswith(LIST)
 
 
+def list_texts(cell: str) -> list[str]:
+    """The texts of a cell that is a list."""
+    return cell[1:].split(LIST)
+
+
 def split_cell(cell: str, separator: str = SEPARATOR) -> list[str]:
     """The labels of a cell: those of a list as they are, else what stands between the separators, without the spaces.
 
@@ -31,13 +36,13 @@ def split_cell(cell: str, separator: str = SEPARATOR) -> list[str]:
     Returns:
         The labels in their order, each once.
     """
-    texts = cell[1:].split(LIST) if is_list(cell) else [text.strip() for text in cell.split(separator)]
+    texts = list_texts(cell) if is_list(cell) else [text.strip() for text in cell.split(separator)]
     return list(dict.fromkeys(text for text in texts if text and not text.isspace()))
 
 
 def readable_cell(cell: str, separator: str = SEPARATOR) -> str:
     """A cell as a person reads it: text as it is, a list with the separator between its texts."""
-    return separator.join(cell[1:].split(LIST)) if is_list(cell) else cell
+    return separator.join(list_texts(cell)) if is_list(cell) else cell
 
 
 def label_matrix(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from seqclf.text.label_sets import is_list, list_texts
+
 # A full stop, question or exclamation mark (also several), what closes behind it, and then space (in Chinese and
 # Japanese no space); or a line's end, for empty lines. Each begins where a run of its characters does: time is linear.
 _END = re.compile(
@@ -24,8 +26,8 @@ _ABBREVIATIONS = frozenset(_WORDS.split())
 
 
 def segments(text: str) -> list[str]:
-    """What a field is cut into where each sentence is a sequence of its own."""
-    return sentences(text)
+    """What a field is cut into where each sentence is a sequence of its own: its sentences, or the texts of a list."""
+    return list_texts(text) if is_list(text) else sentences(text)
 
 
 def sentences(text: str) -> list[str]:

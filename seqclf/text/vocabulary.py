@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from seqclf.batch import UNKNOWN
 from seqclf.errors import UserError, nearest
 from seqclf.text.characters import Characters
+from seqclf.text.columns import Column
 from seqclf.text.label_sets import label_matrix
 from seqclf.text.pieces import Pieces
 from seqclf.text.tokenization import cut, well_formed
@@ -40,6 +41,7 @@ class Vocabulary:
         word_indexers: what numbers the inside of words, by name; None for nothing.
         segment: "sentences" where each sentence of a field is a sequence of its own; None where each field is one.
         label_separator: what is written between the labels of a record that may have several; None where each has one.
+        kinds: the fields that are no text but categories or numbers, by name; None for none.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Vocabulary:
         word_indexers: Mapping[str, WordIndexer] | None = None,
         segment: str | None = None,
         label_separator: str | None = None,
+        kinds: Mapping[str, Column] | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.labels = list(labels)
@@ -61,6 +64,7 @@ class Vocabulary:
         self.word_indexers = dict(word_indexers or {})
         self.segment = segment
         self.label_separator = label_separator
+        self.kinds = dict(kinds or {})
         self._label_indices = {label: index for index, label in enumerate(self.labels)}
         if len(self._label_indices) != len(self.labels):
             raise ValueError(f"`labels` must be distinct, but are {self.labels}")
@@ -130,7 +134,8 @@ class Vocabulary:
         """The same vocabulary with more classes: known labels keep their number, new ones are appended in order."""
         labels = list(dict.fromkeys([*self.labels, *new]))
         layout = (self.fields, self.join_fields, self.columns)
-        return Vocabulary(self.tokenizer, labels, *layout, self.word_indexers, self.segment, self.label_separator)
+        of_text = (self.word_indexers, self.segment)
+        return Vocabulary(self.tokenizer, labels, *layout, *of_text, self.label_separator, self.kinds)
 
     def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Number the tokens of many texts.
@@ -161,6 +166,10 @@ class Vocabulary:
         """The files that `save` writes."""
         return (TOKENIZER_FILE, LABELS_FILE, *(indexer.file for indexer in self.word_indexers.values()))
 
+    def numbers(self, tokens: Iterable[str]) -> npt.NDArray[np.int32]:
+        """The ids of tokens that are no words of a text `(tokens,)`."""
+        return np.fromiter(map(self.word_id, tokens), dtype=np.int32)
+
     def save(self, folder: Path | str) -> None:
         """Write `tokenizer.json`, `labels.json` and what the indexers of words need into the folder."""
         folder = Path(folder)
@@ -181,6 +190,7 @@ class Vocabulary:
         word_indexers: Iterable[str] = (),
         segment: str | None = None,
         label_separator: str | None = None,
+        kinds: Mapping[str, Column] | None = None,
     ) -> Vocabulary:
         """Read what `save` wrote.
 
@@ -192,6 +202,7 @@ class Vocabulary:
             word_indexers: names of what numbers the inside of words.
             segment: what each field is cut into.
             label_separator: between the labels of a record that may have several.
+            kinds: the fields that are no text.
 
         Raises:
             UserError: for a file that is missing or broken.
@@ -209,4 +220,4 @@ class Vocabulary:
         if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
             raise UserError(f"{file} must hold a list of label names.")
         indexers = {name: WORD_INDEXERS[name].load(folder) for name in word_indexers}
-        return cls(tokenizer, labels, fields, join_fields, columns, indexers, segment, label_separator)
+        return cls(tokenizer, labels, fields, join_fields, columns, indexers, segment, label_separator, kinds)

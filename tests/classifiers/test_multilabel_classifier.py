@@ -15,7 +15,7 @@ from seqclf.classifiers.multilabel_classifier import MultilabelClassifier
 from seqclf.classifiers.multilabel_metrics import MultilabelMetrics, multilabel_figure_names
 from seqclf.classifiers.r_drop import RDrop
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
-from seqclf.data.records import index_records
+from seqclf.data.indexing import index_records
 from seqclf.errors import UserError
 from seqclf.nn.bag import Bag
 from seqclf.nn.embedder import TextFieldEmbedder

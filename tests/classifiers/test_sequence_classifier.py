@@ -7,7 +7,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
-from seqclf.data.records import index_records
+from seqclf.data.indexing import index_records
 from seqclf.errors import UserError
 from seqclf.nn.bag import Bag
 from seqclf.nn.concat import Concat

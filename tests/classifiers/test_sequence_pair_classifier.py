@@ -11,7 +11,7 @@ from seqclf.classifiers.mixup import Mixup
 from seqclf.classifiers.r_drop import RDrop
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.classifiers.sequence_pair_classifier import SequencePairClassifier
-from seqclf.data.records import index_records
+from seqclf.data.indexing import index_records
 from seqclf.errors import UserError
 from seqclf.nn.bag import Bag
 from seqclf.nn.concat import Concat

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.sequence_pair_classifier import SequencePairClassifier
 from seqclf.classifiers.similarity_classifier import SimilarityClassifier
-from seqclf.data.records import index_records
+from seqclf.data.indexing import index_records
 from seqclf.errors import UserError
 from seqclf.nn.bag import Bag
 from seqclf.nn.embedder import TextFieldEmbedder

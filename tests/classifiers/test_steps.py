@@ -12,7 +12,7 @@ from seqclf.batch import RecordBatch
 from seqclf.classifiers.mixup import Mixup
 from seqclf.classifiers.r_drop import RDrop
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
-from seqclf.data.records import index_records
+from seqclf.data.indexing import index_records
 from seqclf.errors import UserError
 from seqclf.nn.bag import Bag
 from seqclf.nn.embedder import TextFieldEmbedder

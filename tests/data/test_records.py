@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqclf.batch import EMPTY, SEPARATOR, RecordBatch
-from seqclf.data import records as module
-from seqclf.data.records import IndexedRecords, index_records
+from seqclf.data import indexing as module
+from seqclf.data.indexing import index_records
+from seqclf.data.records import IndexedRecords
 from seqclf.ragged import Rows
 from seqclf.text.characters import Characters
 from seqclf.text.tokenization import Tokenization

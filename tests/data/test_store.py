@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from seqclf.batch import EMPTY
 from seqclf.data.cache import cache_folder
-from seqclf.data.records import IndexedRecords, index_records
+from seqclf.data.indexing import index_records
+from seqclf.data.records import IndexedRecords
 from seqclf.data.source import Source
 from seqclf.data.store import Store, build_store
 from seqclf.data.table import MemoryTable, Row, Table

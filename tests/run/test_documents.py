@@ -1,6 +1,7 @@
 """Documents: `tokens.segment=sentences`, a record as a list of sequences."""
 
 import csv
+import json
 import random
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 
 from seqclf.batch import EMPTY
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
-from seqclf.data.records import index_records
+from seqclf.data.indexing import index_records
 from seqclf.errors import UserError
 from seqclf.run.compose import compose
 from seqclf.run.evaluate import evaluate
@@ -118,6 +119,44 @@ def test_a_run_is_the_same_at_prediction_and_shows_texts_as_they_were_read() -> 
     assert written == (result.run_dir / "predictions.csv").read_text()
     with test.open() as one, Path("out.csv").open() as other:
         assert [row["text"] for row in csv.DictReader(one)] == [row["text"] for row in csv.DictReader(other)]
+
+
+def test_lists_of_texts_are_segments_and_are_shown_as_lists() -> None:
+    generator = random.Random(0)
+    with Path("train.jsonl").open("w") as file:
+        for row in range(60):
+            label = ["pos", "neg"][row % 2]
+            texts = document(generator, label).split(". ")
+            print(json.dumps({"text": texts if row % 3 else " ".join(texts), "label": label}), file=file)
+    result = run("data.train=train.jsonl")
+    model = SequenceClassifier.from_pretrained(result.model_dir)
+    texts = ["It is good! He said. Dr.", "", "No"]
+    vocab = model.vocab
+    by_name, alone, joined = model.predict([{"text": texts}, texts, " ".join(texts)])
+    assert by_name == alone
+    assert by_name.probabilities != joined.probabilities
+    Path("new.jsonl").write_text(json.dumps({"text": texts}) + "\n" + json.dumps({"text": "It is bad."}) + "\n")
+    assert predict(str(result.model_dir), "new.jsonl", "out.jsonl") == 2
+    first, second = map(json.loads, Path("out.jsonl").read_text().splitlines())
+    assert (first["text"], second["text"]) == (texts, "It is bad.")
+    assert first["probability/pos"] == pytest.approx(by_name.probabilities["pos"], abs=1e-6)
+    assert predict(str(result.model_dir), "new.jsonl", "out.csv") == 2
+    with Path("out.csv").open() as stream:
+        assert json.loads(next(csv.DictReader(stream))["text"]) == texts
+    assert vocab.tokenizer.token_to_id("good") is not None
+    assert vocab.tokenizer.token_to_id("\ufdd0") is None
+
+
+def test_a_list_without_segments_is_refused_with_its_place() -> None:
+    Path("train.jsonl").write_text('{"text": "a", "label": "x"}\n{"text": ["a", "b"], "label": "y"}\n')
+    with pytest.raises(UserError, match=r"train\.jsonl, line 2, column 'text'.*tokens\.segment=sentences"):
+        train(compose("data=files", "data.train=train.jsonl"))
+    file = write_csv(Path("train.csv"), 40)
+    result = train(compose("data=files", f"data.train={file}", *QUICK[1:], "baselines=false"))
+    with pytest.raises(UserError, match=r"train\.jsonl, line 2, column 'text'"):
+        predict(str(result.model_dir), "train.jsonl", "out.csv")
+    with pytest.raises(UserError, match="must be text"):
+        SequenceClassifier.from_pretrained(result.model_dir).predict([{"text": ["a", "b"]}])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 
 from seqclf.build import build_classifier
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
-from seqclf.data.records import index_records
+from seqclf.data.indexing import index_records
 from seqclf.nn.attention import AttentionPooling
 from seqclf.nn.recurrent import RecurrentSeq2SeqEncoder
 from seqclf.run.compose import compose, plain
