@@ -37,12 +37,15 @@ class Mixup:
         labels = batch.labels
         assert labels is not None
         vectors = model.forward_tokens(batch)  # (B, H)
+        margins = None if model.wide is None else model.wide(batch)  # (B, C), linear in the features as the mixture is
         with torch.no_grad():
-            model.output_layer(vectors, labels)
+            model.output_layer(vectors, labels, margins)
         share = float(torch.distributions.Beta(self.alpha, self.alpha).sample())
         partners = torch.randperm(len(labels), device=labels.device)
         mixed = share * vectors + (1.0 - share) * vectors[partners]
+        if margins is not None:
+            margins = share * margins + (1.0 - share) * margins[partners]
         with model.unrecorded():
-            own, other = (model.output_layer(mixed, gold)["loss"] for gold in (labels, labels[partners]))
+            own, other = (model.output_layer(mixed, gold, margins)["loss"] for gold in (labels, labels[partners]))
         loss: Tensor = share * own + (1.0 - share) * other
         return loss

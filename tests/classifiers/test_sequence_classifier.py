@@ -12,6 +12,7 @@ from seqclf.errors import UserError
 from seqclf.nn.bag import Bag
 from seqclf.nn.concat import Concat
 from seqclf.nn.embedder import TextFieldEmbedder
+from seqclf.nn.wide_ngrams import WideNgrams
 from seqclf.nn.word_embedder import WordEmbedder
 from seqclf.text.tokenization import Tokenization
 from seqclf.text.vocabulary import Vocabulary
@@ -226,3 +227,43 @@ def test_training_mode_survives_prediction() -> None:
     model = classifier().train()
     model.predict(["win"])
     assert model.training
+
+
+def with_wide_term() -> SequenceClassifier:
+    model = classifier()
+    model.wide = WideNgrams(model.vocab.size(), model.num_classes, buckets=100)
+    model.wide.count([RecordBatch.from_padded(ids(model, "win money now", "see you at lunch"))])
+    torch.nn.init.normal_(model.wide.weight)
+    return model
+
+
+def test_the_margins_of_a_wide_term_are_added_to_the_logits_and_its_loss_to_theirs() -> None:
+    model, plain = with_wide_term(), classifier()
+    tokens, labels = ids(model, "win money", "lunch now"), torch.tensor([2, 0])
+    out, deep = model(tokens, labels), plain(tokens, labels)
+    assert model.wide is not None
+    margins = model.wide(RecordBatch.from_padded(tokens))
+    torch.testing.assert_close(out["logits"], deep["logits"] + model.wide.scale * margins)
+    torch.testing.assert_close(out["loss"], deep["loss"] + model.wide.mean_hinge(margins, labels))
+
+
+def test_the_wide_term_steps_by_itself_at_its_share_of_the_rate() -> None:
+    model = with_wide_term()
+    assert model.wide is not None
+    optimizer = torch.optim.SGD([model.projection.weight], lr=0.5)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.25)
+    model(ids(model, "win money"), torch.tensor([2]))["loss"].backward()
+    gradient = model.wide.weight.grad
+    assert gradient is not None
+    expected = model.wide.weight.detach() - 0.25 * model.wide.lr * gradient.to_dense()
+    model.on_before_optimizer_step(optimizer)
+    torch.testing.assert_close(model.wide.weight.detach(), expected)
+    assert model.wide.weight.grad is None
+    assert model.projection.weight.grad is not None
+
+
+def test_extend_labels_keeps_what_the_wide_term_has_learned() -> None:
+    model = with_wide_term()
+    before = model(ids(model, "win money"))["logits"]
+    model.extend_labels(["new"])
+    torch.testing.assert_close(model(ids(model, "win money"))["logits"][:, :3], before)
