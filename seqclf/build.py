@@ -27,7 +27,7 @@ from seqclf.token_features import build_embedder, without_files
 
 log = logging.getLogger("seqclf")
 
-# What a model folder keeps: all that shapes the module, nothing that only trained it.
+# What a model folder keeps: all that shapes the module and its figures, nothing that only trained it.
 ARCHITECTURE = (
     "embedder",
     "seq2seq",
@@ -40,8 +40,8 @@ ARCHITECTURE = (
     "loss",
     "dropout",
     "multifield_dropout",
+    "metrics",
 )
-TRAINING = ("initializer", "regularizer", "optimizer", "scheduler", "monitor", "step")
 
 
 def make_seq2seq(node: Mapping[str, Any], key: str, width: int, build: Callable[..., Any] = make) -> Seq2SeqEncoder:
@@ -104,6 +104,7 @@ def build_classifier(
         scheduler=make(config["scheduler"], "scheduler", parts) if is_part(config.get("scheduler")) else None,
         monitor=str(config.get("monitor", "validation/accuracy")),
         step=make(config["step"], "step", parts) if is_part(config.get("step")) else None,
+        metrics=make(config["metrics"], "metrics", parts) if is_part(config.get("metrics")) else None,
     )
     model.architecture = {name: only_named(config.get(name)) for name in ARCHITECTURE}
     model.architecture["wide"] = None if wide is None else config["wide"]

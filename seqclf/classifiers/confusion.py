@@ -97,5 +97,31 @@ def figures_of_counts(
     return averaged, by_label
 
 
-def _ratio(part: Counts, whole: Counts) -> Figures:
+def fbeta_of_counts(
+    right: Counts, wrong: Counts, missed: Counts, labels: Sequence[str], beta: float
+) -> dict[str, float]:
+    """F-beta of each class and its averages; what scikit-learn gives for `labels=all` and `zero_division=0`.
+
+    Args:
+        right: how many records were given each label and have it `(C,)`.
+        wrong: how many were given it and have it not `(C,)`.
+        missed: how many have it and were not given it `(C,)`.
+        labels: the names of the classes.
+        beta: how many times as much recall counts as precision.
+
+    Returns:
+        `fbeta_macro`, `fbeta_micro`, `fbeta_weighted`, and `fbeta/LABEL` for every label.
+    """
+    part: Figures = (1 + beta**2) * right.astype(np.float64)
+    whole: Figures = part + beta**2 * missed + wrong
+    scores, there = _ratio(part, whole), right + missed
+    return {
+        "fbeta_macro": float(scores.mean()),
+        "fbeta_micro": float(part.sum() / (whole.sum() or 1)),
+        "fbeta_weighted": float(scores @ there / max(int(there.sum()), 1)),
+        **{f"fbeta/{label}": float(score) for label, score in zip(labels, scores, strict=True)},
+    }
+
+
+def _ratio(part: Counts | Figures, whole: Counts | Figures) -> Figures:
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
-from seqclf.classifiers.confusion import averages, named_by_class
+from seqclf.classifiers.confusion import Counts as Matrix
+from seqclf.classifiers.confusion import averages, fbeta_of_counts, named_by_class
 from seqclf.classifiers.counts import Counts
+from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.scores import Scores
 
 GULP = 2**18  # logits that are laid aside before they are counted: 1 MB
@@ -23,6 +25,11 @@ GULP = 2**18  # logits that are laid aside before they are counted: 1 MB
 def categorical_accuracy(num_classes: int) -> Metric:
     """The share of records whose class is found, each counted alike: torchmetrics' own default averages the classes."""
     return MulticlassAccuracy(num_classes, average="micro")
+
+
+def top_k_accuracy(num_classes: int, k: int) -> Metric:
+    """The share of records whose class is among the `k` likeliest."""
+    return MulticlassAccuracy(num_classes, top_k=min(k, num_classes), average="micro")
 
 
 class Batch(NamedTuple):
@@ -45,14 +52,19 @@ class StageMetrics(nn.Module):
         labels: the names of the classes.
         accuracy: fed with logits `(B, C)` and class indices `(B,)`; gives one number.
         scores: whether to keep all probabilities for `auroc` and `calibration_error`.
+        options: which figures there are besides the usual ones.
     """
 
-    def __init__(self, labels: Sequence[str], accuracy: Metric, scores: bool) -> None:
+    def __init__(
+        self, labels: Sequence[str], accuracy: Metric, scores: bool, options: MetricOptions | None = None
+    ) -> None:
         super().__init__()
         self.labels = list(labels)
         self.counts = Counts(len(self.labels))
         self.accuracy = accuracy
         self.scores = Scores() if scores else None
+        self.options = options or MetricOptions()
+        self.top_k = nn.ModuleList(top_k_accuracy(len(self.labels), k) for k in self.options.top_k)
         self._waiting: list[Batch] = []
         self._waiting_logits = 0
 
@@ -78,7 +90,8 @@ class StageMetrics(nn.Module):
         Returns:
             `loss`, `accuracy`, `f1_macro`, `f1_micro`, `f1_weighted`, `precision_macro`, `recall_macro`, `auroc` and
             `calibration_error` (with `scores`), `records`, and `f1/LABEL`, `precision/LABEL`, `recall/LABEL` for each
-            label. Nothing where no record was seen; what is not defined (an AUROC of one class) is left out.
+            label; those of `options` behind them. Nothing where no record was seen; what is not defined (an AUROC of
+            one class) is left out.
         """
         self._count()
         matrix, loss, weight = self.counts.compute()
@@ -91,7 +104,7 @@ class StageMetrics(nn.Module):
         figures |= averages(confusion[:-1])
         figures |= self.scores.compute() if self.scores is not None else {}
         figures["records"] = float(total)
-        return figures | named_by_class(confusion[:-1], self.labels)
+        return figures | named_by_class(confusion[:-1], self.labels) | self._options(confusion[:-1], known / total)
 
     def confusion(self) -> Tensor:
         """How often each class (column) was given to records of each class (row) on all ranks.
@@ -114,7 +127,8 @@ class StageMetrics(nn.Module):
         """Begin anew."""
         self._waiting, self._waiting_logits = [], 0
         self.counts.reset()
-        self.accuracy.reset()
+        for metric in (self.accuracy, *self.top_k):
+            metric.reset()
         if self.scores is not None:
             self.scores.reset()
 
@@ -135,7 +149,8 @@ class StageMetrics(nn.Module):
         self.counts.update(logits.argmax(dim=1), labels, losses, weights)
         logits, labels = _select(labels >= 0, logits, labels)
         if len(labels):
-            self.accuracy.update(logits, labels)
+            for metric in (self.accuracy, *self.top_k):
+                metric.update(logits, labels)
         if self.scores is not None:
             self.scores.update(logits.softmax(dim=1), labels)
 
@@ -144,12 +159,28 @@ class StageMetrics(nn.Module):
         return Batch(torch.zeros(0, len(self.labels)), torch.zeros(0, dtype=torch.long), nothing, nothing)
 
     def _accuracy(self, top_1: float) -> float:
-        with warnings.catch_warnings():
-            # this rank may have seen no record of known label; the others did
-            warnings.filterwarnings("ignore", message="The ``compute`` method", category=UserWarning)
-            accuracy = float(self.accuracy.compute())
+        accuracy = _computed(self.accuracy)
         # torchmetrics divides in float32: where it means the share of the diagonal, that is said exactly
         return top_1 if math.isclose(accuracy, top_1, rel_tol=1e-6) else accuracy
+
+    def _options(self, confusion: Matrix, known: float) -> dict[str, float]:
+        """What `options` asks for, by the confusion `(C, C)` and the share of the records whose label is known."""
+        figures = {
+            f"accuracy_top{k}": _computed(metric) * known if known else 0.0
+            for k, metric in zip(self.options.top_k, self.top_k, strict=True)
+        }
+        if self.options.beta is not None:
+            right = np.diagonal(confusion)
+            wrong, missed = confusion.sum(axis=0) - right, confusion.sum(axis=1) - right
+            figures |= fbeta_of_counts(right, wrong, missed, self.labels, self.options.beta)
+        return figures
+
+
+def _computed(metric: Any) -> float:
+    with warnings.catch_warnings():
+        # this rank may have seen no record of known label; the others did
+        warnings.filterwarnings("ignore", message="The ``compute`` method", category=UserWarning)
+        return float(metric.compute())
 
 
 def _weights(batches: Sequence[Batch]) -> Tensor:
@@ -168,8 +199,8 @@ def _select(mask: Tensor, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tenso
     return (logits, labels) if mask.all() else (logits[mask], labels[mask])
 
 
-def figure_names(labels: Sequence[str]) -> list[str]:
+def figure_names(labels: Sequence[str], options: MetricOptions) -> list[str]:
     """The names of all figures that an evaluation over these classes may give."""
     averaged = ("f1_macro", "f1_micro", "f1_weighted", "precision_macro", "recall_macro")
     by_label = [f"{figure}/{label}" for figure in ("f1", "precision", "recall") for label in labels]
-    return ["accuracy", "loss", *averaged, "auroc", "calibration_error", *by_label]
+    return ["accuracy", "loss", *averaged, "auroc", "calibration_error", *by_label, *options.figure_names(labels)]

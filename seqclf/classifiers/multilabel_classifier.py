@@ -15,6 +15,7 @@ from torchmetrics.classification import MultilabelExactMatch
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.binary_cross_entropy import BinaryCrossEntropy
 from seqclf.classifiers.losses import CrossEntropy
+from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.multilabel_metrics import MultilabelMetrics, multilabel_figure_names
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.classifiers.thresholds import HALF, best_thresholds
@@ -71,6 +72,7 @@ class MultilabelClassifier(SequenceClassifier):
         scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None = None,
         monitor: str = "validation/f1_micro",
         step: Callable[[Any, RecordBatch], Tensor] | None = None,
+        metrics: MetricOptions | None = None,
     ) -> None:
         super().__init__(
             vocab,
@@ -90,6 +92,7 @@ class MultilabelClassifier(SequenceClassifier):
             scheduler=scheduler,
             monitor=monitor,
             step=step,
+            metrics=metrics,
         )
         self.register_buffer("thresholds", torch.full((vocab.num_labels,), HALF))
 
@@ -144,11 +147,11 @@ class MultilabelClassifier(SequenceClassifier):
 
     def new_metrics(self, scores: bool) -> MultilabelMetrics:
         """A set of metrics for the classes there are now; with `scores`, those too that look at all probabilities."""
-        return MultilabelMetrics(self.output_classes, self.new_accuracy(), scores)
+        return MultilabelMetrics(self.output_classes, self.new_accuracy(), scores, self.metric_options)
 
     def figure_names(self) -> list[str]:
         """The names of all figures that an evaluation may give."""
-        return multilabel_figure_names(self.output_classes)
+        return multilabel_figure_names(self.output_classes, self.metric_options)
 
 
 def _exact_match(num_classes: int) -> Metric:

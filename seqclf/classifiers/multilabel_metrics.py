@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.functional.classification import multilabel_stat_scores
 
-from seqclf.classifiers.confusion import figures_of_counts
+from seqclf.classifiers.confusion import fbeta_of_counts, figures_of_counts
+from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.metrics import GULP
 from seqclf.classifiers.scores import MultilabelScores
+from seqclf.errors import UserError
 
 
 class MultilabelCounts(Metric):
@@ -67,14 +69,25 @@ class MultilabelMetrics(nn.Module):
         labels: the names of the classes.
         accuracy: fed with what was given and what is right, 0 or 1 each `(B, C)`; gives one number.
         scores: whether to keep all probabilities for `auroc` and for the thresholds.
+        options: which figures there are besides the usual ones.
+
+    Raises:
+        UserError: for `top_k`, which is of records of one label.
     """
 
-    def __init__(self, labels: Sequence[str], accuracy: Metric, scores: bool) -> None:
+    def __init__(
+        self, labels: Sequence[str], accuracy: Metric, scores: bool, options: MetricOptions | None = None
+    ) -> None:
         super().__init__()
         self.labels = list(labels)
         self.counts = MultilabelCounts(len(self.labels))
         self.accuracy = accuracy
         self.scores = MultilabelScores() if scores else None
+        self.options = options or MetricOptions()
+        if self.options.top_k:
+            raise UserError(
+                "metrics.top_k is of records of one label, and here each may have any number. Leave it out."
+            )
         self._waiting: list[tuple[Tensor, ...]] = []
         self._waiting_logits = 0
 
@@ -99,7 +112,8 @@ class MultilabelMetrics(nn.Module):
         Returns:
             `loss`, `accuracy` (the share of records that were given exactly their labels), `f1_macro`, `f1_micro`,
             `f1_weighted`, `precision_macro`, `recall_macro`, `auroc` (with `scores`), `records`, and `f1/LABEL`,
-            `precision/LABEL`, `recall/LABEL` for each label. Nothing where no record was seen.
+            `precision/LABEL`, `recall/LABEL` for each label; those of `options` behind them. Nothing where no record
+            was seen.
         """
         self._count()
         counts, exact, known, records, loss = self.counts.compute()
@@ -112,7 +126,10 @@ class MultilabelMetrics(nn.Module):
         right, wrong, missed = counts.cpu().numpy().T
         averaged, by_label = figures_of_counts(right, wrong, missed, self.labels)
         auroc = self.scores.compute() if self.scores is not None else {}
-        return figures | averaged | auroc | {"records": float(records)} | by_label
+        figures |= averaged | auroc | {"records": float(records)} | by_label
+        if self.options.beta is None:
+            return figures
+        return figures | fbeta_of_counts(right, wrong, missed, self.labels, self.options.beta)
 
     def running_accuracy(self) -> float:
         """The share of records so far that were given exactly their labels, on this rank alone."""
@@ -156,8 +173,8 @@ class MultilabelMetrics(nn.Module):
         return nothing, nothing.long(), torch.zeros(0), torch.zeros(0)
 
 
-def multilabel_figure_names(labels: Sequence[str]) -> list[str]:
+def multilabel_figure_names(labels: Sequence[str], options: MetricOptions) -> list[str]:
     """The names of all figures that an evaluation over these classes may give."""
     averaged = ("f1_macro", "f1_micro", "f1_weighted", "precision_macro", "recall_macro")
     by_label = [f"{figure}/{label}" for figure in ("f1", "precision", "recall") for label in labels]
-    return ["accuracy", "loss", *averaged, "auroc", *by_label]
+    return ["accuracy", "loss", *averaged, "auroc", *by_label, *options.figure_names(labels)]

@@ -15,6 +15,7 @@ from seqclf.batch import RecordBatch
 from seqclf.classifiers.evaluation import evaluate
 from seqclf.classifiers.label_space import LabelSpace
 from seqclf.classifiers.losses import CrossEntropy
+from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.metrics import categorical_accuracy
 from seqclf.errors import UserError
 from seqclf.inference import model_folder
@@ -56,6 +57,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         scheduler: `(optimizer, total_steps, monitor, mode) -> dict`, Lightning's configuration of one; by default none.
         monitor: the figure that plateau schedulers, early stopping and the best checkpoint look at.
         step: `(model, batch) -> loss`, what training makes of a batch (`RDrop`, `Mixup`); by default it is read once.
+        metrics: figures besides the usual ones; by default none.
 
     Raises:
         UserError: for several fields without a `multifield_seq2vec_encoder`, for loss weights that do not fit the
@@ -87,6 +89,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None = None,
         monitor: str = "validation/accuracy",
         step: Callable[[Any, RecordBatch], Tensor] | None = None,
+        metrics: MetricOptions | None = None,
     ) -> None:
         super().__init__(
             text_field_embedder,
@@ -113,6 +116,7 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
         self.scheduler = scheduler
         self.monitor = monitor
         self.step = step
+        self.metric_options = metrics or MetricOptions()
         self.architecture: dict[str, Any] | None = None  # what it was built from, for the model folder
         self.make_metrics()
         if initializer is not None:
@@ -242,6 +246,5 @@ def _check_stack(vocab: Vocabulary, multifield_seq2vec_encoder: Seq2VecEncoder |
     if vocab.several_sequences and multifield_seq2vec_encoder is None:
         raise UserError(
             f"The records have {len(vocab.fields)} text fields ({', '.join(vocab.fields)}), but there is no "
-            "`multifield_seq2vec_encoder` to make one vector of them. Give one (multifield=bag), or join the "
-            "fields into one text (multifield=none)."
+            "`multifield_seq2vec_encoder` to make one of their vectors: multifield=bag, or multifield=none joins them."
         )

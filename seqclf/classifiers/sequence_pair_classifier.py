@@ -12,6 +12,7 @@ from torchmetrics import Metric
 
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.losses import CrossEntropy
+from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.nn.arguments import choose
 from seqclf.nn.combine import WIDTHS, combine_pair
@@ -62,6 +63,7 @@ class SequencePairClassifier(SequenceClassifier):
         scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None = None,
         monitor: str = "validation/accuracy",
         step: Callable[[Any, RecordBatch], Tensor] | None = None,
+        metrics: MetricOptions | None = None,
     ) -> None:
         choose("combine", combine, WIDTHS)
         self.combine = combine  # sizes the head, which is made next
@@ -84,6 +86,7 @@ class SequencePairClassifier(SequenceClassifier):
             scheduler=scheduler,
             monitor=monitor,
             step=step,
+            metrics=metrics,
         )
 
     @property

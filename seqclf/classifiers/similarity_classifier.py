@@ -13,6 +13,7 @@ from torchmetrics import Metric
 
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.losses import CrossEntropy
+from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.sequence_pair_classifier import SequencePairClassifier
 from seqclf.errors import UserError, nearest
 from seqclf.nn.embedder import TextFieldEmbedder
@@ -66,6 +67,7 @@ class SimilarityClassifier(SequencePairClassifier):
         scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None = None,
         monitor: str = "validation/accuracy",
         step: Callable[[Any, RecordBatch], Tensor] | None = None,
+        metrics: MetricOptions | None = None,
     ) -> None:
         super().__init__(
             vocab,
@@ -87,6 +89,7 @@ class SimilarityClassifier(SequencePairClassifier):
             scheduler=scheduler,
             monitor=monitor,
             step=step,
+            metrics=metrics,
         )
         self.same = _index_of(same, vocab.labels)
         self.verification_weight = _at_least_0("verification_weight", verification_weight)

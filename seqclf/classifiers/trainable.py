@@ -14,6 +14,7 @@ from torchmetrics import Metric
 
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.clipping import clip_gradients
+from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.metrics import StageMetrics, figure_names
 from seqclf.classifiers.multilabel_metrics import MultilabelMetrics
 from seqclf.nn.regularizer import Regularizer
@@ -36,6 +37,7 @@ class Trainable(pl.LightningModule):
         monitor: the figure that decides which epoch is the best.
         step: `(model, batch) -> loss`, what a step of training makes of a batch; None reads it once, as it is.
         wide: a linear term that descends by itself; None where there is none.
+        metric_options: which figures there are besides the usual ones.
     """
 
     accuracy: Metric | Callable[[int], Metric]
@@ -46,6 +48,7 @@ class Trainable(pl.LightningModule):
     step: Callable[[Any, RecordBatch], Tensor] | None
     _recorded = True
     wide: WideNgrams | None
+    metric_options: MetricOptions
 
     @property
     def output_classes(self) -> list[str]:
@@ -63,7 +66,7 @@ class Trainable(pl.LightningModule):
 
     def new_metrics(self, scores: bool) -> Figures:
         """A set of metrics for the classes there are now; with `scores`, those too that look at all probabilities."""
-        return StageMetrics(self.output_classes, self.new_accuracy(), scores)
+        return StageMetrics(self.output_classes, self.new_accuracy(), scores, self.metric_options)
 
     def new_accuracy(self) -> Metric:
         """The accuracy metric, begun anew, for the classes there are now."""
@@ -71,7 +74,7 @@ class Trainable(pl.LightningModule):
 
     def figure_names(self) -> list[str]:
         """The names of all figures that an evaluation may give."""
-        return figure_names(self.output_classes)
+        return figure_names(self.output_classes, self.metric_options)
 
     @property
     def stage(self) -> str:

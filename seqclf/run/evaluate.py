@@ -21,7 +21,7 @@ from seqclf.parts import make
 from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
 from seqclf.run.progress import watching
-from seqclf.run.results import SHOWN, write_metrics
+from seqclf.run.results import shown, write_metrics
 from seqclf.run.train import RUN_ROOMS
 from seqclf.text.label_sets import split_cell
 from seqclf.text.vocabulary import UNKNOWN_LABEL, Vocabulary
@@ -109,9 +109,10 @@ def _show(table: Table, figures: Mapping[str, float], unknown: Mapping[str, int]
         console.print(f"{table.name} has no labels: nothing can be scored.")
         return
     grid = Grid(title=f"{table.name} ({figures['records']:,.0f} records)", title_justify="left")
-    for name in SHOWN:
+    names = shown(figures, "")
+    for name in names:
         grid.add_column(name.replace("_", " "), justify="right")
-    grid.add_row(*(f"{figures[name]:.4f}" for name in SHOWN))
+    grid.add_row(*(f"{figures[name]:.4f}" for name in names))
     console.print(grid)
     if unknown:
         counted = ", ".join(f"{label} ({count})" for label, count in unknown.items())

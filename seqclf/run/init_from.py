@@ -61,7 +61,7 @@ class Start:
             UserError: for the first thing that is otherwise in the model.
         """
         for group in ARCHITECTURE:
-            if group == "loss" or not isinstance(self._saved.get(group), Mapping):
+            if group in ("loss", "metrics") or not isinstance(self._saved.get(group), Mapping):
                 continue
             for path, saved, ours in _differences(self._saved[group], only_named(config.get(group)), (group,)):
                 typed = ".".join(path[:-1] if path[-1] == "_target_" else path)
@@ -156,7 +156,7 @@ def _put(config: DictConfig, key: str, saved: Any, typed: Sequence[Path]) -> Non
         if (key, "weights") not in typed and "weights" in config.loss:
             config.loss.weights = saved["weights"]
         return
-    if (key,) in typed:
+    if (key,) in typed or (key == "metrics" and saved is None):
         return
     inside = [path for path in typed if path[0] == key]
     node = OmegaConf.create({key: saved})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqclf.inference.atomic import replacing
+from seqclf.run.results import shown
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -44,9 +45,10 @@ def write_report(
         file: where to.
     """
     stage = "test" if "test/accuracy" in metrics else "validation"
+    names = shown(metrics, f"{stage}/", SCORES)
     sections = [
         f"<h1>{escape(stage)} accuracy {metrics[f'{stage}/accuracy']:.4f}</h1>",
-        _table("Scores", ("", *SCORES), _scores(metrics)),
+        _table("Scores", ("", *names), _scores(metrics, names)),
         _table("Classes", ("", "precision", "recall", "f1"), _classes(metrics, stage, labels)),
         _table("Epochs", ("epoch", *_epoch_columns(epochs)), _epochs(epochs)),
         _table("Data", ("", ""), counts.items()),
@@ -65,10 +67,10 @@ def write_report(
         temporary.write_text(page, encoding="utf-8", errors="replace")
 
 
-def _scores(metrics: Mapping[str, Any]) -> Iterable[tuple[Any, ...]]:
+def _scores(metrics: Mapping[str, Any], names: Sequence[str]) -> Iterable[tuple[Any, ...]]:
     for prefix, title in STAGES.items():
         if f"{prefix}/accuracy" in metrics:
-            yield (title, *(metrics.get(f"{prefix}/{name}") for name in SCORES))
+            yield (title, *(metrics.get(f"{prefix}/{name}") for name in names))
 
 
 def _classes(metrics: Mapping[str, Any], stage: str, labels: Sequence[str]) -> Iterable[tuple[Any, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -71,12 +71,13 @@ def show(metrics: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
     stage = "test" if "test/accuracy" in metrics else "validation"
     table = Table(title=f"{stage} ({metrics[f'{stage}/records']:,.0f} records)", title_justify="left")
     table.add_column("")
-    for name in SHOWN:
+    names = shown(metrics, f"{stage}/")
+    for name in names:
         table.add_column(name.replace("_", " "), justify="right")
     rows = {"this model": stage, "linear SVM on TF-IDF": "baseline/linear", "majority class": "baseline/majority"}
     for title, prefix in rows.items():
         if f"{prefix}/accuracy" in metrics:
-            table.add_row(title, *(_figure(metrics.get(f"{prefix}/{name}")) for name in SHOWN))
+            table.add_row(title, *(_figure(metrics.get(f"{prefix}/{name}")) for name in names))
     console.print(table)
     console.print(
         f"best epoch {metrics['best_epoch']} of {metrics['epochs']} by {metrics['monitor']} {metrics['score']:.4f}, "
@@ -87,6 +88,18 @@ def show(metrics: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
     width = max(map(len, paths))
     for title, path in paths.items():
         console.print(f"{title:<{width}}  {path}", soft_wrap=True)
+
+
+def shown(metrics: Mapping[str, Any], prefix: str, usual: Sequence[str] = SHOWN) -> list[str]:
+    """The figures that a table shows: the usual ones, and those averages that `metrics` in the configuration asks for.
+
+    Args:
+        metrics: every figure of a run.
+        prefix: of the names of those that are looked at, `test/`.
+        usual: those that are always shown.
+    """
+    asked = (f"{prefix}accuracy_top", f"{prefix}fbeta_")
+    return [*usual, *(name.removeprefix(prefix) for name in metrics if name.startswith(asked))]
 
 
 def _figure(value: float | None) -> str:

@@ -1,10 +1,12 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score, precision_recall_fscore_support
+from sklearn.metrics import f1_score, fbeta_score, precision_recall_fscore_support
 
-from seqclf.classifiers.confusion import averages, by_class, named_by_class
+from seqclf.classifiers.confusion import averages, by_class, fbeta_of_counts, named_by_class
 
 CLASSES = 5
 PAIRS = st.lists(st.tuples(st.integers(0, CLASSES - 1), st.integers(0, CLASSES - 1)), min_size=1, max_size=40)
@@ -31,6 +33,21 @@ def test_every_figure_is_scikit_learns_for_all_labels(pairs: list[tuple[int, int
     for average in ("macro", "micro", "weighted"):
         theirs = f1_score(gold, given_class, labels=labels, average=average, zero_division=0)
         assert found[f"f1_{average}"] == pytest.approx(theirs)
+
+
+@given(PAIRS, st.sampled_from([0.1, 0.5, 1.0, 2.0]))
+def test_fbeta_is_scikit_learns_for_all_labels(pairs: list[tuple[int, int]], beta: float) -> None:
+    gold, given_class = zip(*pairs, strict=True)
+    confusion, names = confusion_of(pairs), list("abcde")
+    right = np.diagonal(confusion)
+    found = fbeta_of_counts(right, confusion.sum(axis=0) - right, confusion.sum(axis=1) - right, names, beta)
+
+    def expected(average: str | None) -> Any:
+        return fbeta_score(gold, given_class, beta=beta, labels=range(CLASSES), average=average, zero_division=0)
+
+    assert [found[f"fbeta/{name}"] for name in names] == pytest.approx(expected(None).tolist())
+    for average in ("macro", "micro", "weighted"):
+        assert found[f"fbeta_{average}"] == pytest.approx(expected(average))
 
 
 def test_a_label_named_like_a_figure_hides_nothing() -> None:

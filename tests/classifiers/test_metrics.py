@@ -12,21 +12,29 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    fbeta_score,
+    precision_recall_fscore_support,
+    roc_auc_score,
+    top_k_accuracy_score,
+)
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 
-from seqclf.classifiers.metrics import GULP, StageMetrics
+from seqclf.classifiers.metric_options import MetricOptions
+from seqclf.classifiers.metrics import GULP, StageMetrics, figure_names
+from seqclf.errors import UserError
 
 LABELS = ["a", "b", "c", "d"]
 CLASSES = len(LABELS)
 NAMES = ["loss", "accuracy", "f1_macro", "f1_micro", "f1_weighted", "precision_macro", "recall_macro"]
 
 
-def make(scores: bool = True, accuracy: Metric | None = None) -> StageMetrics:
-    return StageMetrics(LABELS, accuracy or MulticlassAccuracy(CLASSES, average="micro"), scores)
+def make(scores: bool = True, accuracy: Metric | None = None, options: MetricOptions | None = None) -> StageMetrics:
+    return StageMetrics(LABELS, accuracy or MulticlassAccuracy(CLASSES, average="micro"), scores, options)
 
 
 def records(count: int, seed: int = 0, lowest: int = -2) -> tuple[Tensor, Tensor]:
@@ -67,6 +75,49 @@ def test_every_figure_is_scikit_learns_absent_classes_included(labels: list[int]
     ]
     assert found.get("auroc") == (pytest.approx(np.mean(areas), abs=1e-6) if areas else None)
     assert found["calibration_error"] == pytest.approx(calibration_error(probabilities, gold), abs=1e-6)
+
+
+@given(
+    labels=st.lists(st.integers(0, CLASSES - 1), min_size=1, max_size=30),
+    seed=st.integers(0, 1000),
+    beta=st.sampled_from([0.5, 2.0]),
+)
+def test_what_is_asked_for_besides_is_scikit_learns(labels: list[int], seed: int, beta: float) -> None:
+    gold, logits = np.array(labels), records(len(labels), seed)[0]
+    found = figures_of(logits, torch.from_numpy(gold), options=MetricOptions([1, 3, 9], beta))
+    scores, classes = logits.numpy(), np.arange(CLASSES)
+    for k in (1, 3):
+        expected = top_k_accuracy_score(gold, scores, k=k, labels=classes)
+        assert found[f"accuracy_top{k}"] == pytest.approx(expected, abs=1e-6)
+    assert found["accuracy_top9"] == 1.0
+    given_class = scores.argmax(1)
+    for average in ("macro", "micro", "weighted"):
+        expected = fbeta_score(gold, given_class, beta=beta, labels=classes, average=average, zero_division=0)
+        assert found[f"fbeta_{average}"] == pytest.approx(expected)
+    expected = fbeta_score(gold, given_class, beta=beta, labels=classes, average=None, zero_division=0)
+    assert [found[f"fbeta/{label}"] for label in LABELS] == pytest.approx(expected.tolist())
+
+
+def test_what_is_asked_for_besides_counts_records_as_accuracy_does_and_begins_anew() -> None:
+    options = MetricOptions([1, 2], 0.5)
+    logits, labels = records(200)
+    metrics = make(options=options)
+    for rows in torch.arange(200).chunk(7):
+        metrics.update(logits[rows], labels[rows], torch.tensor(0.5))
+    found = metrics.compute()
+    assert found["accuracy_top1"] == pytest.approx(found["accuracy"], abs=1e-6)
+    assert found["accuracy_top1"] < found["accuracy_top2"] < 1
+    assert set(figure_names(LABELS, options)) == {*found} - {"records"}
+    metrics.reset()
+    assert metrics.compute() == {}
+    metrics.update(logits[:4], torch.full((4,), -1), torch.tensor(0.0))
+    assert {metrics.compute()[name] for name in options.figure_names(LABELS)} == {0.0}
+
+
+@pytest.mark.parametrize("options", [{"top_k": [0]}, {"beta": 0.0}, {"beta": -1.0}, {"beta": float("inf")}])
+def test_figures_that_make_no_sense_are_refused(options: Any) -> None:
+    with pytest.raises(UserError, match=next(iter(options))):
+        MetricOptions(**options)
 
 
 def calibration_error(probabilities: np.ndarray, gold: np.ndarray) -> float:

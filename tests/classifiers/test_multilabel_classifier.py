@@ -10,6 +10,7 @@ from torchmetrics.classification import MultilabelHammingDistance
 
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.binary_cross_entropy import BinaryCrossEntropy
+from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.mixup import Mixup
 from seqclf.classifiers.multilabel_classifier import MultilabelClassifier
 from seqclf.classifiers.multilabel_metrics import MultilabelMetrics, multilabel_figure_names
@@ -69,7 +70,8 @@ def test_the_loss_is_torchs_with_pos_weight() -> None:
 def test_the_figures_are_scikit_learns(pieces: int) -> None:
     logits, labels = some_records(60, 3)
     logits[:, 2] -= 1.5
-    metrics = classifier().new_metrics(scores=True)
+    options = MetricOptions(beta=0.5)
+    metrics = classifier(metrics=options).new_metrics(scores=True)
     for rows in torch.arange(60).chunk(pieces):
         metrics.update(logits[rows], labels[rows], torch.tensor(0.5 * len(rows)), torch.tensor(float(len(rows))))
     found, given = metrics.compute(), (logits > 0).long()
@@ -79,10 +81,13 @@ def test_the_figures_are_scikit_learns(pieces: int) -> None:
         assert found[f"f1_{average}"] == pytest.approx(expected)
     assert found["precision_macro"] == pytest.approx(scikit.precision_score(labels, given, average="macro"))
     assert found["auroc"] == pytest.approx(scikit.roc_auc_score(labels, logits.sigmoid()), abs=1e-6)
+    for average in ("macro", "micro", "weighted"):
+        expected = scikit.fbeta_score(labels, given, beta=0.5, average=average, zero_division=0)
+        assert found[f"fbeta_{average}"] == pytest.approx(expected)
     recalls = scikit.recall_score(labels, given, average=None)
     assert [found[f"recall/{label}"] for label in LABELS] == pytest.approx(recalls)
     assert found["records"] == 60
-    assert set(found) == {*multilabel_figure_names(LABELS), "records"}
+    assert set(found) == {*multilabel_figure_names(LABELS, options), "records"}
     assert metrics.running_accuracy() == pytest.approx(found["accuracy"])
 
 
@@ -201,3 +206,8 @@ def test_a_loss_of_one_label_is_refused() -> None:
 
     with pytest.raises(UserError, match="loss=binary_cross_entropy"):
         classifier(loss=CrossEntropy(LABELS))
+
+
+def test_the_likeliest_classes_are_of_records_of_one_label() -> None:
+    with pytest.raises(UserError, match=r"metrics\.top_k is of records of one label"):
+        classifier(metrics=MetricOptions(top_k=[2]))

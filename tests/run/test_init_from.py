@@ -108,6 +108,7 @@ def test_training_options_are_free_and_the_very_command_of_before_fits(old: RunR
         "optimizer=sgd",
         "loss.label_smoothing=0.1",
         "monitor=validation/loss",
+        "metrics.beta=0.5",
     )
     after = SequenceClassifier.from_pretrained(go_on(old, more, *shape, *free, "embedder.buckets=100").model_dir)
     assert after.architecture is not None

@@ -69,6 +69,7 @@ def test_pairs_from_files_to_predictions(tmp_path: Path, multifield: str) -> Non
         "task=pair",
         *PAIR,
         f"multifield={multifield}",
+        "metrics.top_k=[1,2]",
         "trainer.max_epochs=8",
     )
     metrics = json.loads((result.run_dir / "metrics.json").read_text())
@@ -76,6 +77,9 @@ def test_pairs_from_files_to_predictions(tmp_path: Path, multifield: str) -> Non
     assert metrics["test/records"] == 53
     assert metrics["test/f1/same"] > 0.9  # which no linear model of the words can
     assert metrics["monitor"] == "validation/f1_macro"
+    assert metrics["test/auroc"] > 0.9
+    assert metrics["test/accuracy_top1"] == pytest.approx(metrics["test/accuracy"], abs=1e-6)
+    assert metrics["test/accuracy_top2"] == 1
     assert "baseline/linear/f1_macro" in metrics
     rows, gold = rows_of(result.run_dir / "predictions.csv"), rows_of(test_file)
     columns = ["left_name", "left_place", "right_name", "right_place", "label"]
@@ -177,15 +181,17 @@ def test_several_labels_from_files_to_predictions(tmp_path: Path, ending: str, s
     train_file = write_topics(tmp_path / f"train.{ending}", 300, 1, separator)
     test_file = write_topics(tmp_path / f"test.{ending}", 47, 2, separator)
     typed = () if separator == "|" else (f"data.label_separator={separator!r}",)
+    typed += ("metrics.beta=2", "monitor=validation/fbeta_micro")
     result = run(
         f"data.train={train_file}", f"data.test={test_file}", "task=multilabel", "trainer.max_epochs=8", *typed
     )
     metrics = json.loads((result.run_dir / "metrics.json").read_text())
-    assert metrics["monitor"] == "validation/f1_micro"
+    assert metrics["monitor"] == "validation/fbeta_micro"
     assert metrics["train/records"] == 270
     assert metrics["test/records"] == 47
     assert metrics["test/f1_micro"] > 0.9
     assert metrics["test/auroc"] > 0.9
+    assert 0.8 < metrics["test/fbeta/red"] <= 1
     assert metrics["baseline/linear/f1_micro"] > 0.9
     assert metrics["baseline/majority/f1_micro"] < 0.9
     rows = rows_of(result.run_dir / "predictions.csv")
