@@ -81,12 +81,3 @@ def checked(table: Table, rows: Iterator[Row], numeric: Mapping[str, int]) -> It
                     "Write it like 1234.5, or leave the cell empty."
                 ) from None
         yield row
-
-
-def numeric_columns(table: Table, kinds: Mapping[str, Column]) -> dict[str, int]:
-    """The numeric columns that a table has, and their places."""
-    return {
-        name: table.columns.index(name)
-        for name, column in kinds.items()
-        if column.kind == NUMERIC and name in table.columns
-    }

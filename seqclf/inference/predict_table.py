@@ -8,12 +8,13 @@ from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from seqclf.data.columns import checked, numeric_columns
-from seqclf.data.table import Table
+from seqclf.data.columns import checked
+from seqclf.data.table import Row, Table
 from seqclf.errors import UserError, nearest
 from seqclf.inference.atomic import replacing
 from seqclf.inference.classifier import Classifier
 from seqclf.inference.predict import probabilities
+from seqclf.text.columns import NUMERIC
 from seqclf.text.label_sets import SEPARATOR, is_list, list_texts, readable_cell
 from seqclf.text.vocabulary import Vocabulary
 
@@ -54,21 +55,21 @@ def write_predictions(
     fields = model.vocab.columns
     if model.vocab.segment is not None:
         table.allow_lists(*fields)
-    columns = text_columns(table, model.vocab)
-    label_column = table.columns.index(label) if label in table.columns else None
+    label = label if label in table.columns else None
+    records = read_records(table, model.vocab, label)
     header = ["row", *(f"text/{name}" if name in OWN_COLUMNS else name for name in fields)]
-    header += [] if label_column is None else ["label"]
+    header += [] if label is None else ["label"]
     header += ["prediction", "probability", *(f"probability/{name}" for name in model.vocab.labels)]
     separator = model.vocab.label_separator or SEPARATOR
     written = 0
     with replacing(output) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
         write = _writer(file, header, output.suffix)
-        for piece in _pieces(table, model.vocab, rows):
-            texts = [["" if column is None else values[column] for column in columns] for _, values in piece]
+        for piece in _pieces(records, rows):
+            texts = [values[: len(fields)] for _, values in piece]
             chances = probabilities(model, texts).tolist()
             given = model.given_labels(chances)
             for (row, values), words, (labels, chance), each in zip(piece, texts, given, chances, strict=True):
-                gold = [] if label_column is None else [readable_cell(values[label_column], separator)]
+                gold = [readable_cell(cell, separator) for cell in values[len(fields) :]]
                 write([row, *words, *gold, separator.join(labels), chance, *each])
             written += len(piece)
             if progress is not None:
@@ -76,21 +77,34 @@ def write_predictions(
     return written
 
 
-def text_columns(table: Table, vocab: Vocabulary) -> list[int | None]:
-    """The place of each text column of a model among the columns of a table; None for one that is missing there.
+def read_records(table: Table, vocab: Vocabulary, label: str | None = None) -> Iterator[Row]:
+    """The rows of a table as a model reads them; what stands in other columns is of no concern.
+
+    Args:
+        table: where the records are read from.
+        vocab: of the model.
+        label: the label column; None for none.
+
+    Returns:
+        Rows of one text per column of the model, "" for a column that the table lacks, and then the label.
 
     Raises:
-        UserError: for a table that has none of them, or for pairs none of either side.
+        UserError: for a table that has none of the model's columns, or for pairs none of either side; for a cell that
+            is wrong, when it is reached.
     """
-    columns = [table.columns.index(name) if name in table.columns else None for name in vocab.columns]
     width = len(vocab.fields)
     for side in range(vocab.num_inputs):
         names = vocab.columns[side * width : (side + 1) * width]
-        if all(column is None for column in columns[side * width : (side + 1) * width]):
+        if not set(names) & set(table.columns):
             wanted = ", ".join(map(repr, names))
             hint = nearest(names[0], table.columns)
             raise UserError(f"{table.name} has none of the model's columns ({wanted}). {hint}")
-    return columns
+    wanted_columns = [*vocab.columns, *([] if label is None else [label])]
+    read = [name for name in wanted_columns if name in table.columns]
+    places = [read.index(name) if name in read else None for name in wanted_columns]
+    numeric = {name: read.index(name) for name, column in vocab.kinds.items() if column.kind == NUMERIC and name in read}
+    rows = checked(table, table.select(read), numeric)
+    return (Row(row.line, tuple(["" if at is None else row.values[at] for at in places])) for row in rows)
 
 
 def _writer(file: IO[str], header: list[str], suffix: str) -> Callable[[list[Any]], None]:
@@ -115,11 +129,9 @@ def _listed(value: Any) -> Any:
     return list_texts(value) if isinstance(value, str) and is_list(value) else value
 
 
-def _pieces(
-    table: Table, vocab: Vocabulary, rows: Container[int] | None
-) -> Iterator[list[tuple[int, tuple[str, ...]]]]:
+def _pieces(records: Iterator[Row], rows: Container[int] | None) -> Iterator[list[tuple[int, tuple[str, ...]]]]:
     piece: list[tuple[int, tuple[str, ...]]] = []
-    for number, row in enumerate(checked(table, table.rows(), numeric_columns(table, vocab.kinds))):
+    for number, row in enumerate(records):
         if rows is None or number in rows:
             piece.append((number, row.values))
         if len(piece) == PIECE:

@@ -12,11 +12,10 @@ from rich.table import Table as Grid
 
 from seqclf.classifiers.evaluation import evaluate as figures_of
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
-from seqclf.data.columns import checked, numeric_columns
 from seqclf.data.source import Source
 from seqclf.data.table import Table
 from seqclf.errors import UserError
-from seqclf.inference.predict_table import text_columns, write_predictions
+from seqclf.inference.predict_table import read_records, write_predictions
 from seqclf.parts import make
 from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
@@ -86,13 +85,11 @@ def _pieces(
     table: Table, vocab: Vocabulary, label: str, separator: str | None, unknown: Counter[str]
 ) -> Iterator[tuple[list[list[str]], list[Any]]]:
     """Texts and labels, a piece at a time; labels that the model does not know are counted on the way."""
-    columns = text_columns(table, vocab)
-    gold = table.column(label, "data.label")
     texts: list[list[str]] = []
     labels: list[Any] = []
-    for row in checked(table, table.rows(), numeric_columns(table, vocab.kinds)):
-        texts.append(["" if column is None else row.values[column] for column in columns])
-        cell = row.values[gold]
+    for row in read_records(table, vocab, label):
+        *words, cell = row.values
+        texts.append(words)
         names = [cell] if separator is None else split_cell(cell, separator)
         labels.append(cell if separator is None else names)
         unknown.update(name for name, at in zip(names, vocab.label_indices(names), strict=True) if at == UNKNOWN_LABEL)

@@ -253,3 +253,14 @@ def test_without_any_label_there_is_nothing_to_learn(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("text,label\n" + "a,\nb,\n" * 20)
     with pytest.raises(UserError, match="no record has a label"):
         run("data.train=train.csv", "task=multilabel")
+
+
+def test_only_the_columns_of_the_model_are_read_at_prediction(tmp_path: Path) -> None:
+    result = run(f"data.train={write_topics(tmp_path / 'train.jsonl', 60, 1)}", "task=multilabel", "baselines=false")
+    lines = [{"text": text, "topics": labels} for text, labels in topics(30, 2)]
+    lines[7]["more"] = ["of", "no", "concern"]
+    (tmp_path / "new.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert predict(str(result.model_dir), "new.jsonl", "out.csv") == 30
+    assert [row["text"] for row in rows_of(tmp_path / "out.csv")] == [text for text, _ in topics(30, 2)]
+    source = {"_target_": "seqclf.data.files.Files", "test": "new.jsonl", "label": "topics"}
+    assert evaluate(str(result.model_dir), source)["test/records"] == 30
