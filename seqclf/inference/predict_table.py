@@ -99,10 +99,11 @@ def read_records(table: Table, vocab: Vocabulary, label: str | None = None) -> I
             wanted = ", ".join(map(repr, names))
             hint = nearest(names[0], table.columns)
             raise UserError(f"{table.name} has none of the model's columns ({wanted}). {hint}")
-    wanted_columns = [*vocab.columns, *([] if label is None else [label])]
-    read = [name for name in wanted_columns if name in table.columns]
-    places = [read.index(name) if name in read else None for name in wanted_columns]
-    numeric = {name: read.index(name) for name, column in vocab.kinds.items() if column.kind == NUMERIC and name in read}
+    named = [*vocab.columns, *([] if label is None else [label])]
+    read = [name for name in named if name in table.columns]
+    places = [read.index(name) if name in read else None for name in named]
+    kinds = {name: column.kind for name, column in vocab.kinds.items() if name in read}
+    numeric = {name: read.index(name) for name, kind in kinds.items() if kind == NUMERIC}
     rows = checked(table, table.select(read), numeric)
     return (Row(row.line, tuple(["" if at is None else row.values[at] for at in places])) for row in rows)
 

@@ -20,7 +20,7 @@ from seqclf.parts import make
 from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
 from seqclf.run.progress import watching
-from seqclf.run.results import shown, write_metrics
+from seqclf.run.results import figure, shown, write_metrics
 from seqclf.run.train import RUN_ROOMS
 from seqclf.text.label_sets import split_cell
 from seqclf.text.vocabulary import UNKNOWN_LABEL, Vocabulary
@@ -109,7 +109,7 @@ def _show(table: Table, figures: Mapping[str, float], unknown: Mapping[str, int]
     names = shown(figures, "")
     for name in names:
         grid.add_column(name.replace("_", " "), justify="right")
-    grid.add_row(*(f"{figures[name]:.4f}" for name in names))
+    grid.add_row(*(figure(figures.get(name)) for name in names))
     console.print(grid)
     if unknown:
         counted = ", ".join(f"{label} ({count})" for label, count in unknown.items())

@@ -77,7 +77,7 @@ def show(metrics: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
     rows = {"this model": stage, "linear SVM on TF-IDF": "baseline/linear", "majority class": "baseline/majority"}
     for title, prefix in rows.items():
         if f"{prefix}/accuracy" in metrics:
-            table.add_row(title, *(_figure(metrics.get(f"{prefix}/{name}")) for name in names))
+            table.add_row(title, *(figure(metrics.get(f"{prefix}/{name}")) for name in names))
     console.print(table)
     console.print(
         f"best epoch {metrics['best_epoch']} of {metrics['epochs']} by {metrics['monitor']} {metrics['score']:.4f}, "
@@ -102,5 +102,6 @@ def shown(metrics: Mapping[str, Any], prefix: str, usual: Sequence[str] = SHOWN)
     return [*usual, *(name.removeprefix(prefix) for name in metrics if name.startswith(asked))]
 
 
-def _figure(value: float | None) -> str:
+def figure(value: float | None) -> str:
+    """A figure as it is shown; nothing for one that is not defined."""
     return "" if value is None else f"{value:.4f}"

@@ -264,3 +264,12 @@ def test_only_the_columns_of_the_model_are_read_at_prediction(tmp_path: Path) ->
     assert [row["text"] for row in rows_of(tmp_path / "out.csv")] == [text for text, _ in topics(30, 2)]
     source = {"_target_": "seqclf.data.files.Files", "test": "new.jsonl", "label": "topics"}
     assert evaluate(str(result.model_dir), source)["test/records"] == 30
+
+
+def test_a_file_of_unknown_labels_alone_is_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train.csv").write_text("text,label\n" + "good,pos\nbad,neg\n" * 20)
+    (tmp_path / "test.csv").write_text("text,label\ngood,great\nbad,awful\n")
+    result = run("data.train=train.csv", "trainer=debug", "baselines=false")
+    figures = evaluate(str(result.model_dir), {"_target_": "seqclf.data.files.Files", "test": "test.csv"})
+    assert (figures["test/records"], figures["test/accuracy"]) == (2, 0)
+    assert "great (1), awful (1)" in capsys.readouterr().out
