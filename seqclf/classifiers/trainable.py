@@ -47,6 +47,7 @@ class Trainable(pl.LightningModule):
     monitor: str
     step: Callable[[Any, RecordBatch], Tensor] | None
     _recorded = True
+    _examples = 0  # in the batch that is being trained on
     wide: WideNgrams | None
     metric_options: MetricOptions
 
@@ -132,6 +133,7 @@ class Trainable(pl.LightningModule):
 
     def training_step(self, batch: RecordBatch, batch_idx: int) -> Tensor:
         """One step of training; returns the loss with the regularizer's penalty."""
+        self._examples = len(batch)
         loss: Tensor = self.step(self, batch) if self.step else self(batch, label=batch.labels)["loss"]
         return loss if self.regularizer is None else loss + self.regularizer(self)
 
@@ -178,7 +180,8 @@ class Trainable(pl.LightningModule):
         """The wide term takes its own step, before the other gradients are clipped."""
         if self.wide is not None:
             first = optimizer.param_groups[0]
-            self.wide.descend(first["lr"] / (first.get("initial_lr") or first["lr"] or 1.0))
+            records = self._examples * self.trainer.world_size * self.trainer.accumulate_grad_batches
+            self.wide.descend(records, first["lr"] / (first.get("initial_lr") or first["lr"] or 1.0))
 
     @property
     def monitor_mode(self) -> str:

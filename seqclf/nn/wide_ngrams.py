@@ -11,6 +11,8 @@ from seqclf.errors import UserError
 from seqclf.nn.arguments import positive
 from seqclf.nn.hashed_ngrams import ngram_hashes
 
+POWER_STEPS = 20
+
 
 class WideNgrams(nn.Module):
     """A linear support vector machine on TF-IDF of words and hashed word n-grams, learned with the rest of a model.
@@ -25,7 +27,8 @@ class WideNgrams(nn.Module):
         num_classes: how many classes, `C`.
         ngrams: the longest n-grams that are features; 1 for words alone.
         buckets: how many weights of a class all n-grams share.
-        lr: rate of the descent, in units of the mean gradient of a batch; it falls as the optimiser's falls.
+        lr: rate of the descent for each record of a batch; it falls as the optimiser's falls. Steps that would be too
+            long to converge (few features make up all records, or batches are large) are shortened.
         scale: what its margins are multiplied with before they are added to the other logits.
         sparse: whether the table of weights gets sparse gradients.
 
@@ -35,6 +38,7 @@ class WideNgrams(nn.Module):
 
     document_frequency: Tensor
     documents: Tensor
+    curvature: Tensor
 
     def __init__(
         self,
@@ -42,7 +46,7 @@ class WideNgrams(nn.Module):
         num_classes: int,
         ngrams: int = 2,
         buckets: int = 262_144,
-        lr: float = 20.0,
+        lr: float = 0.3,
         scale: float = 2.0,
         sparse: bool = True,
     ) -> None:
@@ -57,6 +61,7 @@ class WideNgrams(nn.Module):
         self.bias = nn.Parameter(torch.zeros(num_classes))
         self.register_buffer("document_frequency", torch.zeros(self.buckets + vocab_size))
         self.register_buffer("documents", torch.zeros(()))
+        self.register_buffer("curvature", torch.zeros(()))  # the largest of the mean squared hinge, where it is steep
 
     def forward(self, batch: RecordBatch) -> Tensor:
         """Margins of the classes `(R, C)`: above 0 for, below 0 against."""
@@ -70,38 +75,59 @@ class WideNgrams(nn.Module):
         Args:
             margins: `(B, C)`.
             labels: class indices `(B,)`.
-            weight: what the records of each class count, `(C,)`; None for the same.
+            weight: what the records of each class count, beside those of the class that counts most, `(C,)`; None for
+                the same.
 
         Returns:
             A scalar.
         """
         targets = labels.clamp(min=0)
         sides = 2 * F.one_hot(targets, margins.shape[1]) - 1  # (B, C), 1 for the class and -1 for the rest
-        counts = (labels >= 0).to(margins.dtype) if weight is None else weight[targets] * (labels >= 0)  # (B,)
-        losses = F.relu(1 - sides * margins).square().sum(dim=1)
-        return (losses * counts).sum() / counts.sum().clamp(min=1e-30)  # where no label is known, both are 0
+        known = labels >= 0
+        losses = F.relu(1 - sides * margins).square().sum(dim=1) * known
+        if weight is not None:
+            losses = losses * weight[targets] / weight.max()
+        return losses.sum() / known.sum().clamp(min=1)
 
     @torch.no_grad()
     def count(self, batches: Iterable[RecordBatch]) -> None:
         """Count how many of the training records have each feature; a feature that was never counted says nothing."""
-        size = len(self.document_frequency)
+        size, first = len(self.document_frequency), None
         for batch in batches:
+            first = batch if first is None else first
             features, record = self._features(batch)
             once = torch.unique(record * size + features) % size
             self.document_frequency += torch.bincount(once, minlength=size)
             self.documents += len(batch.records)
+        if first is not None:
+            self.curvature.fill_(self._curvature(first))
 
     @torch.no_grad()
-    def descend(self, share: float) -> None:
+    def descend(self, records: int, share: float = 1.0) -> None:
         """A step along the gradients that the parameters have, which are used up.
 
         Args:
+            records: how many the gradients are the mean of.
             share: of the rate that is due now.
         """
-        for parameter, rate in ((self.weight, self.lr), (self.bias, min(self.lr, 1.0))):
+        longest = 1 / self.curvature.clamp_min(1e-30)  # longer steps need not go down
+        rate = share * (self.lr * records * torch.ones_like(longest)).minimum(longest)
+        for parameter, own in ((self.weight, rate), (self.bias, 0.5 * share)):  # 2 is the curvature of a bias
             if parameter.grad is not None:
-                parameter.add_(parameter.grad, alpha=-rate * share)
+                parameter.sub_(parameter.grad * own)
                 parameter.grad = None
+
+    def _curvature(self, batch: RecordBatch) -> Tensor:
+        """Twice the largest eigenvalue of the features' second moments, by the power method."""
+        features, values, record = self._tf_idf(batch)
+        vector = torch.ones_like(self.document_frequency)
+        length: Tensor = vector.norm()
+        for _ in range(POWER_STEPS):
+            margins = values.new_zeros(len(batch.records)).index_add_(0, record, values * vector[features])
+            vector = torch.zeros_like(vector).index_add_(0, features, values * margins[record]) / len(batch.records)
+            length = vector.norm()
+            vector /= length.clamp_min(1e-30)
+        return 2 * length
 
     def extend(self, num_classes: int) -> None:
         """Append classes, about which nothing is known yet."""

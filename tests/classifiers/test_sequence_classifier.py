@@ -1,4 +1,5 @@
 import inspect
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -255,7 +256,10 @@ def test_the_wide_term_steps_by_itself_at_its_share_of_the_rate() -> None:
     model(ids(model, "win money"), torch.tensor([2]))["loss"].backward()
     gradient = model.wide.weight.grad
     assert gradient is not None
-    expected = model.wide.weight.detach() - 0.25 * model.wide.lr * gradient.to_dense()
+    expected = model.wide.weight.detach() - 0.25 * 8 * model.wide.lr * gradient.to_dense()
+    model.wide.curvature.fill_(1e-3)
+    model._examples = 4
+    model.trainer = SimpleNamespace(world_size=1, accumulate_grad_batches=2)  # type: ignore[assignment]
     model.on_before_optimizer_step(optimizer)
     torch.testing.assert_close(model.wide.weight.detach(), expected)
     assert model.wide.weight.grad is None

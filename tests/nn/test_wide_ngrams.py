@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -86,7 +88,7 @@ def test_the_hinge_is_squared_and_one_against_the_rest() -> None:
     expected = 0.5**2 + 1.5**2, 1.0 + 1.0 + 1.0
     assert part.mean_hinge(margins, labels).item() == pytest.approx(sum(expected) / 2)
     weight = torch.tensor([2.0, 3.0, 5.0])
-    assert part.mean_hinge(margins, labels, weight).item() == pytest.approx((2 * expected[0] + 3 * expected[1]) / 5)
+    assert part.mean_hinge(margins, labels, weight).item() == pytest.approx((2 * expected[0] + 3 * expected[1]) / 5 / 2)
 
 
 @pytest.mark.parametrize("sparse", [True, False])
@@ -94,13 +96,37 @@ def test_it_descends_to_what_a_linear_svm_finds(sparse: bool) -> None:
     generator = np.random.default_rng(3)
     texts = [generator.integers(4, VOCAB_SIZE, size=5).tolist() for _ in range(60)]
     labels = torch.tensor([min(text) % 3 for text in texts])
-    part = wide(lr=3.0, sparse=sparse)
+    part = wide(sparse=sparse)
     part.count([batch(texts)])
     for step in range(300):
         part.mean_hinge(part(batch(texts)), labels).backward()
-        part.descend(1 - step / 300)
+        part.descend(len(texts), 1 - step / 300)
         assert part.weight.grad is None
     assert (part(batch(texts)).argmax(dim=1) == labels).float().mean() > 0.95
+
+
+def test_the_curvature_is_twice_the_largest_eigenvalue_of_the_second_moments() -> None:
+    part, texts = wide(), [[4, 5, 4], [5, 6], [7], [4, 6, 7, 8]]
+    part.count([batch(texts)])
+    largest = torch.linalg.eigvalsh(gram_matrix(part, texts)).max() / len(texts)
+    assert part.curvature.item() == pytest.approx(2 * largest.item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("records", [8, 512])
+@pytest.mark.parametrize("lr", [0.3, 1000.0])
+def test_it_goes_down_however_few_features_there_are(records: int, lr: float) -> None:
+    texts = [[4 + row % 2] for row in range(records)]  # one feature each, as a column of categories gives
+    labels = torch.arange(records) % 2
+    part = wide(lr=lr)
+    part.count([batch(texts)])
+    losses = []
+    for _ in range(40):
+        loss = part.mean_hinge(part(batch(texts)), labels)
+        loss.backward()
+        part.descend(records)
+        losses.append(loss.item())
+    assert all(later <= earlier for earlier, later in pairwise(losses))
+    assert losses[-1] < 0.1 * losses[0]
 
 
 def test_new_classes_leave_the_old_margins_as_they_are() -> None:
