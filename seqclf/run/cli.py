@@ -66,7 +66,10 @@ def _run_hydra(arguments: Sequence[str]) -> None:
     from seqclf.run.compose import with_model_choices
     from seqclf.run.composition_error import COMPOSITION_ERRORS, explain_composition_error
 
-    sys.argv[1:] = arguments = with_model_choices(arguments)
+    sweeps = [argument for argument in arguments if argument in ("-m", "--multirun")]  # Hydra wants them at either end
+    typed = [argument for argument in arguments if argument not in sweeps]
+    arguments = [*with_model_choices(typed), *sweeps]
+    sys.argv[1:] = arguments
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra lets its errors out, and they are explained here
     main = hydra.main(config_path=str(conf_path()), config_name="config", version_base="1.3")
     try:

@@ -110,6 +110,13 @@ def test_a_mistake_in_any_job_of_a_sweep_is_found_before_the_first_begins(tmp_pa
     assert err == "Error: encoder=bagg: encoder has no choice 'bagg'. Did you mean 'bag'?\n"
 
 
+def test_a_sweep_may_be_asked_for_between_overrides(tmp_path: Path) -> None:
+    code, out, err = run(tmp_path, "data=files", "-m", "seed=1,7")
+    assert (code, err) == (0, "")
+    assert "trained with 1" in out
+    assert "trained with 7" in out
+
+
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_has_its_exit_code(number: signal.Signals, expected: int, tmp_path: Path) -> None:
     process = start(tmp_path, "seed=4")
