@@ -8,9 +8,11 @@ from typing import Any
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seqclf.errors import UserError, nearest
 from seqclf.run.composition_error import COMPOSITION_ERRORS, explain_composition_error
 from seqclf.run.conf_path import conf_path
 
@@ -54,13 +56,24 @@ def started(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
         overrides: what it was composed from.
 
     Raises:
-        UserError: for a folder that is no model folder.
+        UserError: for a folder that is no model folder, and for a choice that there is not.
     """
+    _refuse_unknown_choices(overrides)
     if config.get("init_from") is None:
         return config
     from seqclf.run.init_from import with_architecture
 
     return with_architecture(config, overrides)
+
+
+def _refuse_unknown_choices(overrides: Sequence[str]) -> None:
+    """Hydra passes over a choice that there is not where the group is optional, as `optimizer: for_${encoder}` is."""
+    parser, loader = OverridesParser.create(), GlobalHydra.instance().config_loader()
+    for override in map(parser.parse_override, overrides):
+        group, choice = override.key_or_group, override.value()
+        choices = [] if "." in group else loader.get_group_options(group)
+        if choices and isinstance(choice, str) and choice not in choices:
+            raise UserError(f"{group}={choice}: {group} has no choice {choice!r}. {nearest(choice, choices)}")
 
 
 def plain(cfg: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
