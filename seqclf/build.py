@@ -87,7 +87,9 @@ def build_classifier(
         UserError: for a part that is refused or cannot be built.
     """
     optimizer = make(config["optimizer"], "optimizer", parts) if is_part(config.get("optimizer")) else None
-    stack = _build_stack(config, vocab, parts, sparse=_may_be_sparse(config, optimizer))
+    # Sparse gradients are legal where the optimiser takes them and no penalty falls on the table.
+    sparse = bool(getattr(optimizer, "supports_sparse", False)) and not _is_regularized(config)
+    stack = _build_stack(config, vocab, parts, sparse)
     loss = make(config["loss"], "loss", parts, labels=vocab.labels, counts=counts)
     wide = _build_wide(config, vocab, parts)
     model = make(
@@ -208,8 +210,11 @@ def _build_encoders(
 
 def _build_wide(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts) -> Any:
     """The linear term beside the neural model, of the tasks that have one."""
-    node, task = config.get("wide"), resolve(str(config["task"]["_target_"]), "task", parts)
-    if not node or not is_part(node) or "wide" not in inspect.signature(task).parameters:
+    node, task = config.get("wide") or {}, resolve(str(config["task"]["_target_"]), "task", parts)
+    if not is_part(node):
+        return None
+    if "wide" not in inspect.signature(task).parameters:
+        log.info("%s has no wide term: `wide` is left out.", task.__name__)
         return None
     node = {**node, "sparse": node["sparse"] and not _is_regularized(config)}
     return make(node, "wide", parts, vocab_size=vocab.size(), num_classes=vocab.num_labels)
@@ -238,11 +243,6 @@ def _build_multifield(
 def _patterns(kind: type[Any], node: Any) -> Any:
     patterns = (node or {}).get("patterns")
     return kind(patterns) if patterns else None
-
-
-def _may_be_sparse(config: Mapping[str, Any], optimizer: Any) -> bool:
-    """Sparse gradients are legal where the optimiser takes them and no penalty falls on the table."""
-    return bool(getattr(optimizer, "supports_sparse", False)) and not _is_regularized(config)
 
 
 def _is_regularized(config: Mapping[str, Any]) -> bool:

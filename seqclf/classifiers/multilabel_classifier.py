@@ -25,6 +25,7 @@ from seqclf.nn.initializer import Initializer
 from seqclf.nn.regularizer import Regularizer
 from seqclf.nn.seq2seq_encoder import Seq2SeqEncoder
 from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
+from seqclf.nn.wide_ngrams import WideNgrams
 from seqclf.text.label_sets import SEPARATOR, split_cell
 from seqclf.text.vocabulary import Vocabulary
 
@@ -67,6 +68,7 @@ class MultilabelClassifier(SequenceClassifier):
         accuracy: Metric | Callable[[int], Metric] | None = None,
         loss_weights: Mapping[str, float] | None = None,
         *,
+        wide: WideNgrams | None = None,
         loss: CrossEntropy | None = None,
         optimizer: Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer] | None = None,
         scheduler: Callable[[Optimizer, float, str, str], dict[str, Any]] | None = None,
@@ -87,6 +89,7 @@ class MultilabelClassifier(SequenceClassifier):
             initializer,
             regularizer,
             accuracy or _exact_match,
+            wide=wide,
             loss=loss or BinaryCrossEntropy(vocab.labels, None if loss_weights is None else dict(loss_weights)),
             optimizer=optimizer,
             scheduler=scheduler,

@@ -74,13 +74,20 @@ class WideNgrams(nn.Module):
 
         Args:
             margins: `(B, C)`.
-            labels: class indices `(B,)`.
-            weight: what the records of each class count, beside those of the class that counts most, `(C,)`; None for
-                the same.
+            labels: class indices `(B,)`; or, where a record may have any number of labels, `(B, C)` as in a
+                `RecordBatch`.
+            weight: what the records of each class count, beside those of the class that counts most, `(C,)`; of any
+                number of labels, what having each counts beside not having it; None for the same.
 
         Returns:
             A scalar.
         """
+        if labels.dim() == 2:
+            has = labels.remainder(2)  # (B, C); those of a record with unknown labels besides are lowered by 2
+            losses = F.relu(1 - (2 * has - 1) * margins).square()
+            if weight is not None:
+                losses = losses * torch.where(has == 1, weight, 1.0) / weight.clamp(min=1.0)
+            return losses.sum() / max(len(labels), 1)
         targets = labels.clamp(min=0)
         sides = 2 * F.one_hot(targets, margins.shape[1]) - 1  # (B, C), 1 for the class and -1 for the rest
         known = labels >= 0

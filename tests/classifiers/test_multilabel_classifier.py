@@ -48,7 +48,7 @@ def some_records(count: int, classes: int, seed: int = 0) -> tuple[Tensor, Tenso
 
 def test_the_constructor_keeps_the_contract_of_the_family() -> None:
     own, family = (inspect.signature(kind).parameters for kind in (MultilabelClassifier, SequenceClassifier))
-    assert list(own) == [name for name in family if name != "wide"]  # a term of one record and one label
+    assert list(own) == list(family)
 
 
 def test_the_loss_is_torchs_with_pos_weight() -> None:

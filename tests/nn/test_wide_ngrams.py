@@ -44,6 +44,24 @@ def test_the_features_are_scikit_learns_sublinear_tf_idf(seen: list[list[int]], 
     torch.testing.assert_close(gram_matrix(part, asked), torch.from_numpy(rows @ rows.T), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("weight", [None, torch.tensor([0.5, 1.0, 3.0]).double()])
+def test_the_hinge_of_any_number_of_labels_is_that_of_each_class_against_the_rest(weight: Tensor | None) -> None:
+    margins = torch.randn(5, 3, dtype=torch.float64)
+    labels = torch.tensor([[0, 0, 0], [1, 0, 1], [1, 1, 1], [0, 1, 0], [1, 0, 0]])
+    expected = 0.0
+    for row, gold in zip(margins.tolist(), labels.tolist(), strict=True):
+        for index, (margin, has) in enumerate(zip(row, gold, strict=True)):
+            having = 1.0 if weight is None else float(weight[index])
+            counted = (having if has else 1.0) / max(having, 1.0)  # no more than 1, which the rate is for
+            expected += counted * max(0.0, 1 - margin if has else 1 + margin) ** 2 / 5
+    assert float(wide().mean_hinge(margins, labels, weight)) == pytest.approx(expected, rel=1e-12)
+    labels[1] -= 2  # it has labels besides which are not among the classes
+    assert float(wide().mean_hinge(margins, labels, weight)) == pytest.approx(expected, rel=1e-12)
+    one = torch.tensor([2, 0, 1, 1, 2])
+    rows = torch.nn.functional.one_hot(one, 3)
+    torch.testing.assert_close(wide().mean_hinge(margins, rows), wide().mean_hinge(margins, one))
+
+
 def test_counting_in_pieces_is_counting_at_once() -> None:
     texts = [[4, 5, 4], [5, 6], [7]]
     whole, pieces = wide(), wide()

@@ -61,7 +61,8 @@ def check_saved(result: RunResult, test_file: Path, folder: Path) -> SequenceCla
 
 
 @pytest.mark.parametrize("multifield", ["concat", "none"])
-def test_pairs_from_files_to_predictions(tmp_path: Path, multifield: str) -> None:
+def test_pairs_from_files_to_predictions(tmp_path: Path, caplog: pytest.LogCaptureFixture, multifield: str) -> None:
+    caplog.set_level("INFO", "seqclf")
     train_file, test_file = write_pairs(tmp_path / "train.csv", 400, 1), write_pairs(tmp_path / "test.csv", 53, 2)
     result = run(
         f"data.train={train_file}",
@@ -87,6 +88,7 @@ def test_pairs_from_files_to_predictions(tmp_path: Path, multifield: str) -> Non
     assert [[row[name] for name in columns] for row in rows] == [[row[name] for name in columns] for row in gold]
     model = check_saved(result, test_file, tmp_path)
     assert isinstance(model, SequencePairClassifier)
+    assert caplog.messages.count("SequencePairClassifier has no wide term: `wide` is left out.") == 1
     assert model.vocab.fields == ("name", "place")
     assert model.combine == "full"
     found = model.predict([{name: row[name] for name in columns[:4]} for row in gold])
@@ -204,6 +206,8 @@ def test_several_labels_from_files_to_predictions(tmp_path: Path, ending: str, s
     assert exact / 47 == pytest.approx(metrics["test/accuracy"])
     model = check_saved(result, test_file, tmp_path)
     assert isinstance(model, MultilabelClassifier)
+    assert model.wide is not None
+    assert model.wide.documents == 270
     assert model.vocab.label_separator == separator
     found = model.predict([row["text"] for row in rows])
     assert [prediction.label for prediction in found] == [row["prediction"] for row in rows]
