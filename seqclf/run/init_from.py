@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from seqclf.build import ARCHITECTURE, read_saved
 from seqclf.errors import UserError
 from seqclf.inference.model_folder import load_vocabulary, load_weights
-from seqclf.parts import Parts
+from seqclf.parts import Parts, is_part
 from seqclf.run.conf_path import conf_path, read_choice
 from seqclf.several import only_named
 from seqclf.text.vocabulary import Vocabulary
@@ -61,9 +61,12 @@ class Start:
             UserError: for the first thing that is otherwise in the model.
         """
         for group in ARCHITECTURE:
-            if group in ("loss", "metrics") or not isinstance(self._saved.get(group), Mapping):
+            there, here = self._saved.get(group), only_named(config.get(group))
+            if there is None and is_part(here):
+                there = {}
+            if group in ("loss", "metrics") or not isinstance(there, Mapping):
                 continue
-            for path, saved, ours in _differences(self._saved[group], only_named(config.get(group)), (group,)):
+            for path, saved, ours in _differences(there, here, (group,)):
                 typed = ".".join(path[:-1] if path[-1] == "_target_" else path)
                 raise UserError(
                     f"{typed} is {_shown(ours)}, but {_shown(saved)} in {self.folder}, which the run starts from "

@@ -130,6 +130,7 @@ def test_training_options_are_free_and_the_very_command_of_before_fits(old: RunR
         ("embedder.embedding_dim=50", ["embedder.embedding_dim is 50, but 12"]),
         ("multifield=none", ["multifield"]),
         ("seq2seq=lstm", ["seq2seq"]),
+        ("wide=ngrams", ["wide is WideNgrams, but nothing in", "Leave wide=... out"]),
         ("tokens=characters", ["tokens", "tokens.min_count"]),
         ("data.text=[title]", ["title, body"]),
         ("loss.weights={ham: 1.0}", ["alert"]),

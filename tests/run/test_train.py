@@ -10,6 +10,9 @@ import yaml
 
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.errors import UserError
+from seqclf.nn.concat import Concat
+from seqclf.nn.field_dropout import FieldDropout
+from seqclf.nn.per_field import PerFieldSeq2VecEncoder
 from seqclf.run.compose import compose
 from seqclf.run.conf_path import conf_path
 from seqclf.run.evaluate import evaluate
@@ -68,7 +71,14 @@ def test_every_encoder_and_every_multifield_trains_a_step(encoder: str, multifie
 
 def test_encoders_of_their_own_and_field_dropout_train_a_step() -> None:
     options = "multifield.separate_encoders=true", "multifield.field_dropout=0.5", "seq2seq=gru", "encoder=attention"
-    assert run(*options, *SMALL, "trainer=debug").metrics["steps"] == 2
+    result = run(*options, "multifield=concat", *SMALL, "trainer=debug")
+    assert result.metrics["steps"] == 2
+    model = SequenceClassifier.from_pretrained(result.model_dir)
+    assert isinstance(model.seq2vec_encoder, PerFieldSeq2VecEncoder)
+    assert isinstance(model.multifield_seq2seq_encoder, FieldDropout)
+    assert isinstance(model.multifield_seq2vec_encoder, Concat)
+    missing = model.predict([{model.vocab.fields[0]: "a text"}])[0]  # as it was left out in training
+    assert sum(missing.probabilities.values()) == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("overrides", [(f"seq2seq={name}",) for name in choices("seq2seq")])
