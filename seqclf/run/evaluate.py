@@ -26,6 +26,7 @@ from seqclf.text.label_sets import split_cell
 from seqclf.text.vocabulary import UNKNOWN_LABEL, Vocabulary
 
 PIECE = 8192  # records that are evaluated together
+TEXT_KEYS = ("text", "categorical", "numeric", "left", "right")  # of a source, for the columns that are read
 LABEL = "label"  # what the label column is called unless another name is typed
 
 
@@ -51,10 +52,11 @@ def evaluate(
         Every figure by name, `test/accuracy` and so on; none where the table has no labels.
 
     Raises:
-        UserError: for a model folder or data that cannot be read.
+        UserError: for a model folder or data that cannot be read, and for other columns than those of the model.
     """
     with run_settings(0, threads):
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
+        _check_columns(data, classifier.vocab)
         source: Source = make(data, "data", rooms=RUN_ROOMS)
         if classifier.vocab.segment is not None:
             source.allow_lists()
@@ -79,6 +81,16 @@ def evaluate(
         write_metrics(named, Path(output))
     _show(table, figures, unknown)
     return named
+
+
+def _check_columns(data: Mapping[str, Any], vocab: Vocabulary) -> None:
+    typed = {key: data[key] for key in TEXT_KEYS if data.get(key) is not None}
+    names = [name for columns in typed.values() for name in columns]
+    as_trained = names == list(vocab.columns) if vocab.num_inputs > 1 else sorted(names) == sorted(vocab.columns)
+    if typed and not as_trained:
+        keys = " and ".join(f"data.{key}" for key in typed)
+        reads = ", ".join(map(repr, vocab.columns))
+        raise UserError(f"{keys}: the model reads the columns {reads}, as it was trained; leave {keys} out.")
 
 
 def _pieces(

@@ -277,3 +277,14 @@ def test_a_file_of_unknown_labels_alone_is_evaluated(tmp_path: Path, capsys: pyt
     figures = evaluate(str(result.model_dir), {"_target_": "seqclf.data.files.Files", "test": "test.csv"})
     assert (figures["test/records"], figures["test/accuracy"]) == (2, 0)
     assert "great (1), awful (1)" in capsys.readouterr().out
+
+
+def test_other_columns_than_those_of_the_model_are_refused_at_evaluation(tmp_path: Path) -> None:
+    file = write_pairs(tmp_path / "train.csv", 40, 1)
+    result = run(f"data.train={file}", *PAIR, "task=pair", "trainer=debug", "baselines=false")
+    source = {"_target_": "seqclf.data.files.Files", "test": str(file)}
+    left, right = ["left_name", "left_place"], ["right_name", "right_place"]
+    assert evaluate(str(result.model_dir), {**source, "left": left, "right": right})["test/records"] == 40
+    for columns in ({"left": right, "right": left}, {"text": ["extra"]}):
+        with pytest.raises(UserError, match=r"^data\.\w+.*'left_name', 'left_place', 'right_name', 'right_place'"):
+            evaluate(str(result.model_dir), {**source, **columns})
