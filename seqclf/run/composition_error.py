@@ -71,7 +71,11 @@ def _no_such_key(path: str, cause: ConfigAttributeError | ConfigKeyError) -> Use
         elsewhere = [name for name in _paths(node) if name.rpartition(".")[2] == key]
         if elsewhere:
             return UserError(f"There is no {path!r}. Did you mean {elsewhere[0]!r}?")
-        siblings |= {folder.name for folder in conf_path().iterdir() if folder.is_dir()} - {"hydra"}
+        groups = {folder.name for folder in conf_path().iterdir() if folder.is_dir()} - {"hydra"}
+        if path in groups:  # an optional one
+            choices = ", ".join(name for name in _names(conf_path() / path) if not name.startswith("for_"))
+            return UserError(f"Nothing is chosen for {path!r}. Choose first, {path}=...: {choices}.")
+        siblings |= groups
     return UserError(f"There is no {path!r}. {nearest(key, siblings)}")
 
 

@@ -34,6 +34,11 @@ def test_what_hydra_refuses_is_explained(override: str, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
+def test_a_key_of_a_group_that_nothing_is_chosen_for_names_the_choices() -> None:
+    with pytest.raises(UserError, match=r"^Nothing is chosen for 'wide'\. Choose first, wide=\.\.\.: ngrams, none\.$"):
+        compose("encoder=lstm", "wide.ngrams=3")
+
+
 def test_an_interpolation_that_leads_nowhere_names_its_key() -> None:
     with pytest.raises(UserError, match=r"^seed: Interpolation key 'nowhere\.at\.all' not found\.$"):
         plain(compose("seed=${nowhere.at.all}"))
