@@ -108,8 +108,8 @@ def load_weights(model: Classifier, folder: Path | str, grown: bool = False) -> 
         raise UserError(f"{file} is broken: {error}.") from error
     expected = model.state_dict()
     for name in sorted(expected.keys() ^ weights.keys()):
-        what = "lacks" if name in expected else "has an unknown"
-        raise UserError(f"{file} {what} tensor {name!r}. {nearest(name, expected)}")
+        what, choices = ("lacks", weights) if name in expected else ("has an unknown", expected)
+        raise UserError(f"{file} {what} tensor {name!r}. {nearest(name, choices)}")
     for name, tensor in weights.items():
         there = expected[name]
         if grown and tensor.dim() == there.dim() and all(map(operator.le, tensor.shape, there.shape)):

@@ -138,6 +138,13 @@ def weights_not_finite(folder: Path) -> None:
     remake_manifest(folder)
 
 
+def a_tensor_less(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    del weights["projection.bias"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    remake_manifest(folder)
+
+
 def one_label_more(folder: Path) -> None:
     (folder / "labels.json").write_text('["ham", "spam", "more"]')
     remake_manifest(folder)
@@ -182,6 +189,7 @@ def newer_format(folder: Path) -> None:
         (flip_a_weight, "changed or cut short"),
         (cut_weights_short, "broken"),
         (weights_not_finite, "projection.bias"),
+        (a_tensor_less, "lacks tensor 'projection.bias'. Did you mean 'projection.weight'?"),
         (one_label_more, "projection"),
         (another_tokenizer, "text_field_embedder"),
         (symlink, "not a plain file"),
