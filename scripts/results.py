@@ -21,7 +21,7 @@ from seqclf import compose, train
 
 KEPT = Path("outputs/results.jsonl")
 PAGE = Path("docs/results.md")
-SETS = ("trec6", "trec50", "sst2", "sst5", "subj", "mr", "ag_news")
+SETS = ("trec6", "trec50", "sst2", "sst5", "subj", "mr", "ag_news", "german_business_names")
 MODELS = ("bag", "cnn", "lstm")
 # Test accuracy as published: CNN-rand of Kim (2014), fastText with bigrams on the same split; see the sources below.
 PUBLISHED = {
@@ -32,6 +32,7 @@ PUBLISHED = {
     "subj": "89.6 CNN-rand, 10-fold (Kim 2014)",
     "mr": "75.0 CNN-rand, 76.2 fastText bigrams (Yao et al. 2019)",
     "ag_news": "92.5 fastText bigrams, nine times the training data (Joulin et al. 2016)",
+    "german_business_names": "",
 }
 
 
@@ -65,10 +66,8 @@ def run(folder: Path, model: str, seed: int) -> None:
 
 def overrides(folder: Path, model: str) -> list[str]:
     """What is typed after `python train.py`; nothing but the data and the encoder."""
-    typed = ["data=files", f"data.train={folder / 'train.csv'}", f"data.test={folder / 'test.csv'}", f"encoder={model}"]
-    if (folder / "validation.csv").exists():
-        typed.append(f"data.validation={folder / 'validation.csv'}")
-    return typed
+    splits = [split for split in ("train", "validation", "test") if (folder / f"{split}.csv").exists()]
+    return ["data=files", *(f"data.{split}={folder / split}.csv" for split in splits), f"encoder={model}"]
 
 
 def kept_runs() -> list[dict[str, Any]]:
@@ -95,7 +94,8 @@ def line(name: str, model: str, runs: list[dict[str, Any]]) -> str:
     """One row of the table."""
     linear = 100 * runs[0]["baseline/linear/accuracy"]
     minutes = statistics.median(run["minutes"] for run in runs)
-    cells = [name, model, spread(runs, "validation/accuracy"), spread(runs, "test/accuracy"), f"{linear:.1f}"]
+    tested = spread(runs, "test/accuracy") if "test/accuracy" in runs[0] else ""
+    cells = [name, model, spread(runs, "validation/accuracy"), tested, f"{linear:.1f}"]
     return "| " + " | ".join([*cells, PUBLISHED[name], str(len(runs)), f"{minutes:.1f}"]) + " |"
 
 
@@ -115,7 +115,9 @@ Every model with its own defaults, nothing typed but the data and the encoder:
 
 (`data.validation=DIR/validation.csv` where the set has one; else a tenth of the training records.) Accuracy in
 percent, mean ± standard deviation over the seeds. The epoch is chosen on validation, the test part is read once, with
-that epoch's weights. "Linear" is a linear SVM on TF-IDF of words and word pairs, with the same training records.
+that epoch's weights. "Linear" is a linear SVM on TF-IDF of words and word pairs, with the same training records and
+measured on the same split: on test, and where there is no test part on validation. One standard error of a test
+figure is 1.4 points on trec6, 1.8 on trec50, 1.0 on sst2 and sst5, 0.8 on subj, 0.7 on mr and 0.4 on ag_news.
 ag_news has two fields and 13,209 training records, a ninth of the official part. The minutes are of a busy machine.
 
 | set | encoder | validation | test | linear | published | seeds | minutes a run |
