@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from seqclf.classifiers.label_space import LabelSpace
+from seqclf.errors import UserError
 from seqclf.inference.predict import outputs
 
 
@@ -19,10 +20,15 @@ def evaluate(model: LabelSpace, pieces: Iterable[tuple[Sequence[Sequence[str]], 
 
     Returns:
         Every figure by name, as the model's metrics give them; labels that the model does not know count as wrong.
+
+    Raises:
+        UserError: where there are not as many labels as records.
     """
     metrics = model.new_metrics(scores=True).to(model.device)
     with model.recording(metrics):
         for texts, labels in pieces:
+            if len(texts) != len(labels):
+                raise UserError(f"There are {len(texts)} records, but {len(labels)} labels: each record needs its own.")
             for _ in outputs(model, texts, model.gold(labels)):
                 pass
     return metrics.compute()

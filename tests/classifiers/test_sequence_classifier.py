@@ -219,6 +219,8 @@ def test_evaluate_counts_unknown_labels_as_wrong() -> None:
     texts = ["win money", "lunch", "a strange thing", "see you"]
     labels = [prediction.label for prediction in model.predict(texts)]
     assert model.evaluate(texts, labels)["accuracy"] == pytest.approx(1.0)
+    with pytest.raises(UserError, match="4 records, but 5 labels"):
+        model.evaluate(texts, [*labels, labels[0]])
     figures = model.evaluate(texts, [*labels[:3], "never seen"])
     assert figures["accuracy"] == pytest.approx(0.75)
     assert figures["records"] == 4
