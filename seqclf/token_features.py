@@ -17,18 +17,24 @@ Node = Mapping[str, Any]
 WORDS = "tokens"  # the indexer that every model has
 
 
-def word_indexers(embedder: Node, parts: Parts = ()) -> list[str]:
-    """The names of the indexers of the inside of words that an embedder asks for, each once.
+def word_indexers(embedder: Node, parts: Parts = ()) -> dict[str, dict[str, Any]]:
+    """The indexers of the inside of words that an embedder asks for, by name, and the options that it has for each.
 
     Args:
         embedder: the node of the configuration.
         parts: classes of the caller's own.
 
     Raises:
-        UserError: for a part that is refused.
+        UserError: for a part that is refused, and for two that ask for the same indexer with other options.
     """
-    asked = [_indexer(node, key, parts) for key, node in _embedders(embedder)]
-    return [name for name in dict.fromkeys(asked) if name != WORDS]
+    asked: dict[str, dict[str, Any]] = {}
+    for key, node in _embedders(embedder):
+        named_options = getattr(resolve(str(node["_target_"]), key, parts), "indexer_options", ())
+        options = {name: node[name] for name in named_options if name in node}
+        name = _indexer(node, key, parts)
+        if name != WORDS and asked.setdefault(name, options) != options:
+            raise UserError(f"{key}: all embedders read the same {name}, so {' and '.join(options)} must be alike.")
+    return asked
 
 
 def build_embedder(

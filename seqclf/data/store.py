@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def build_store(
     split_seed: int = 13,
     join_fields: bool = False,
     start: Vocabulary | None = None,
-    word_indexers: Sequence[str] = (),
+    word_indexers: Mapping[str, Mapping[str, Any]] | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
     multilabel: bool = False,
@@ -91,7 +91,7 @@ def build_store(
         join_fields: whether the fields of a record become one sequence, with `[SEP]` between them.
         start: the vocabulary of a trained model; its words, labels and fields keep their numbers, new words and labels
             come behind, and text is cut as it says. None to fit one.
-        word_indexers: names of what numbers the inside of words, `characters`.
+        word_indexers: what numbers the inside of words, by name (`characters`), and the options of each.
         cache: the folder for stores; None for the user's own.
         progress: called as `progress(what, rows)` while the store is made.
         multilabel: whether a record may have any number of labels.
@@ -104,9 +104,9 @@ def build_store(
     """
     cache = cache_folder() if cache is None else Path(cache)
     tables = source.tables()
-    _refuse(tables, tokenization, start, word_indexers)
+    inside = dict(sorted((word_indexers or {}).items()))
+    _refuse(tables, tokenization, start, inside)
     join_fields = join_fields and len(tables.fields) > 1
-    inside = tuple(sorted(word_indexers))
     known = None if start is None else start.label_separator
     separator = (source.label_separator or known or SEPARATOR) if multilabel else None
     settings = Settings(tables, tokenization, validation_size, split_seed, join_fields, inside, start, separator)
@@ -125,7 +125,7 @@ def build_store(
     return store
 
 
-def _refuse(tables: Tables, tokenization: Tokenization, start: Vocabulary | None, word_indexers: Sequence[str]) -> None:
+def _refuse(tables: Tables, tokenization: Tokenization, start: Vocabulary | None, word_indexers: Iterable[str]) -> None:
     """Refuse what does not go together, before any record is read."""
     if start is not None and start.fields != tables.fields:
         raise UserError(

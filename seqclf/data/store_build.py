@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from seqclf.text.growth import grow
 from seqclf.text.sentences import segments
 from seqclf.text.tokenization import Tokenization
 from seqclf.text.vocabulary import WORD_INDEXERS, Vocabulary
+from seqclf.text.word_indexer import WordIndexer
 
 META = "meta.json"
 
@@ -42,7 +44,7 @@ class Settings:
     validation_size: float
     split_seed: int
     join_fields: bool
-    word_indexers: tuple[str, ...]
+    word_indexers: Mapping[str, Mapping[str, Any]]
     start: Vocabulary | None = None
     label_separator: str | None = None
 
@@ -174,11 +176,17 @@ def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progres
         indexers = {name: indexer.grow(words) for name, indexer in start.word_indexers.items()}
     else:
         tokenizer, labels = cutting.train(texts), train.names
-        indexers = {name: WORD_INDEXERS[name].fit(words) for name in settings.word_indexers}
+        indexers = {name: _fitted(name, words, options) for name, options in settings.word_indexers.items()}
     known = None if start is None else start.kinds
     kinds, tokens = fit_columns(settings.named_tables(), tables.kinds, chosen, known)
     layout = (tables.fields, settings.join_fields, tables.text)
     return Vocabulary(with_tokens(tokenizer, tokens), labels, *layout, indexers, settings.segment, separator, kinds)
+
+
+def _fitted(name: str, words: Mapping[str, int], options: Mapping[str, Any]) -> WordIndexer:
+    """The indexer of the inside of words with this name, with the options that it has."""
+    fit: Callable[..., WordIndexer] = WORD_INDEXERS[name].fit
+    return fit(words, **options)
 
 
 def _counting(texts: Iterator[str], cut: Callable[[str], list[str]], words: Counter[str]) -> Iterator[str]:

@@ -17,10 +17,12 @@ class TokenEmbedder(nn.Module, ABC):
 
     Attributes:
         indexer: the name of the indexer whose ids it reads: `tokens` for the words, `characters` for what is in them.
+        indexer_options: which of its own arguments are for that indexer.
         output_dim: width of the vectors.
     """
 
     indexer: ClassVar[str] = "tokens"
+    indexer_options: ClassVar[tuple[str, ...]] = ()
     output_dim: int
 
     @abstractmethod

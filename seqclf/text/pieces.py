@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Self
+from typing import Literal, Self
 
 from tokenizers import Tokenizer
 
 from seqclf.batch import SPECIAL_TOKENS, UNKNOWN
+from seqclf.errors import UserError
 from seqclf.text.subwords import Subwords
 from seqclf.text.word_indexer import WordIndexer
 
-MAX_PIECES = 8000
-
 
 class Pieces(WordIndexer):
-    """Numbers what byte pair encoding cuts a word into (Sennrich et al. 2016, https://arxiv.org/abs/1508.07909).
+    """Numbers the pieces that a word falls into (Sennrich et al. 2016, https://arxiv.org/abs/1508.07909).
 
     Args:
         tokenizer: cuts a word into numbered pieces.
@@ -29,14 +28,31 @@ class Pieces(WordIndexer):
         self._special = {token: [place] for place, token in enumerate(SPECIAL_TOKENS)}
 
     @classmethod
-    def fit(cls, words: Mapping[str, int]) -> Self:
-        """Find at most `MAX_PIECES` pieces of these words, by how often each word stands in the training split."""
-        subwords = Subwords("bpe", lowercase=False, max_size=MAX_PIECES)
-        counts: Counter[str] = Counter()
-        for word, count in words.items():
-            for run in subwords.cut(word):
-                counts[run] += count
-        return cls(subwords.train_on(counts))
+    def fit(
+        cls,
+        words: Mapping[str, int],
+        model: Literal["bpe", "wordpiece", "unigram"] = "bpe",
+        max_size: int = 8000,
+    ) -> Self:
+        """Find the pieces of these words.
+
+        Args:
+            words: the words of the training split, and how often each stands there.
+            model: how, as `Subwords` says.
+            max_size: how many pieces there are at most.
+
+        Raises:
+            UserError: for words that so many pieces cannot be found in.
+        """
+        try:
+            subwords = Subwords(model, lowercase=False, max_size=max_size)
+            counts: Counter[str] = Counter()
+            for word, count in words.items():
+                for run in subwords.cut(word):
+                    counts[run] += count
+            return cls(subwords.train_on(counts))
+        except UserError as error:  # of what is typed for tokens
+            raise UserError(str(error).replace("tokens.", "embedder.")) from error
 
     def grow(self, words: Mapping[str, int]) -> Self:
         """The same: known pieces spell new words too."""

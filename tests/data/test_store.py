@@ -415,7 +415,7 @@ def test_a_store_that_looks_inside_of_words_holds_what_numbering_in_memory_gives
         "test": [("unseen wörds", "", "ham"), ("", "", "spam")],
         "join_fields": join_fields,
     }
-    plain, store = build(tmp_path, **given), build(tmp_path, word_indexers=["characters"], **given)
+    plain, store = build(tmp_path, **given), build(tmp_path, word_indexers={"characters": {}}, **given)
     assert plain.folder != store.folder
     assert "words" not in {file.stem for file in plain.folder.rglob("*.npy")}
     tables = {"train": TRAIN, "validation": TRAIN, "test": given["test"]}
@@ -431,7 +431,7 @@ def test_a_store_that_looks_inside_of_words_holds_what_numbering_in_memory_gives
 
 
 def test_characters_are_those_of_the_training_split_alone(tmp_path: Path) -> None:
-    store = build(tmp_path, test=[("ß", "", "ham")], word_indexers=["characters"])
+    store = build(tmp_path, test=[("ß", "", "ham")], word_indexers={"characters": {}})
     assert "ß" not in store.vocabulary.word_indexers["characters"].characters
     assert "0" in store.vocabulary.word_indexers["characters"].characters
 

@@ -27,6 +27,8 @@ def run(folder: Path, *overrides: str) -> RunResult:
         ["embedder=characters", "encoder@embedder.encoder=bag"],
         ["embedder=char_ngrams", "embedder.buckets=500"],
         ["embedder=pieces"],
+        ["embedder=pieces", "embedder.model=wordpiece", "embedder.max_size=60"],
+        ["embedder=pieces", "embedder.model=unigram", "embedder.max_size=60"],
         ["embedder=word_counts", "encoder.mode=sum"],
         ["tokens=bpe", "tokens.max_size=50"],
         ["embedder=several", "embedder.names=[word,characters,word_counts]", "embedder.combine=project"],

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,3 +43,17 @@ def test_a_broken_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pieces.json").write_text("{}")
     with pytest.raises(UserError, match=r"pieces\.json is broken"):
         Pieces.load(tmp_path)
+
+
+@pytest.mark.parametrize("model", ["bpe", "wordpiece", "unigram"])
+def test_every_model_finds_no_more_pieces_than_it_may_and_they_spell_words(model: Any) -> None:
+    indexer = Pieces.fit(WORDS, model, 30)
+    assert len(SPECIAL_TOKENS) < indexer.size <= 30 + len(SPECIAL_TOKENS)
+    assert spelled(indexer, "newest").removeprefix("\u2581") == "newest"
+
+
+def test_pieces_that_cannot_be_found_are_said_with_the_embedders_keys() -> None:
+    with pytest.raises(UserError, match=r"embedder\.model=unigram cannot find embedder\.max_size=1 pieces"):
+        Pieces.fit(WORDS, "unigram", 1)
+    with pytest.raises(UserError, match=r"embedder\.max_size must be at least 1"):
+        Pieces.fit(WORDS, "bpe", 0)

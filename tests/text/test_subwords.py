@@ -97,4 +97,4 @@ def test_a_store_of_pieces_holds_what_its_vocabulary_gives(tmp_path: Path, model
 def test_pieces_and_what_is_inside_of_words_do_not_go_together(tmp_path: Path) -> None:
     rows = [("a", "", "x"), ("b", "", "y")]
     with pytest.raises(UserError, match="looks inside of words for their characters"):
-        build_store(Memory(train=rows), Subwords(), word_indexers=["characters"], cache=tmp_path)
+        build_store(Memory(train=rows), Subwords(), word_indexers={"characters": {}}, cache=tmp_path)
