@@ -43,7 +43,8 @@ def train_main() -> None:
     if {"--help", "-h"} & set(arguments):
         from seqclf.run.help import training_help
 
-        print(training_help(arguments))
+        with _exit_codes():
+            print(training_help(arguments))
         return
     _exit_on_signals()
     with _exit_codes():

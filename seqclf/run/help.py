@@ -8,6 +8,7 @@ from pathlib import Path
 from textwrap import indent, wrap
 from typing import Any
 
+from seqclf.errors import UserError, nearest
 from seqclf.run.conf_path import conf_path, read_yaml
 from seqclf.run.signature import docstring_of, signature_of
 
@@ -44,7 +45,16 @@ EXAMPLES = {
 
 
 def training_help(arguments: Sequence[str] = ()) -> str:
-    """Help for training: everything in short, or the groups and choices that were typed."""
+    """Help for training: everything in short, or the groups and choices that were typed.
+
+    Raises:
+        UserError: for a group that there is not.
+    """
+    groups = [folder.name for folder in conf_path().iterdir() if folder.is_dir()]
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        is_group = before != "--config-dir" and not argument.startswith("-") and "=" not in argument
+        if is_group and not (conf_path() / argument).is_dir():
+            raise UserError(f"--help {argument}: there is no group {argument!r}. {nearest(argument, groups)}")
     asked = [argument for argument in arguments if (conf_path() / argument.partition("=")[0]).is_dir()]
     if asked:
         return "\n".join(

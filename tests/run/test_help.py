@@ -1,5 +1,6 @@
 import pytest
 
+from seqclf.errors import UserError
 from seqclf.run.conf_path import conf_path
 from seqclf.run.help import script_help, training_help
 
@@ -42,3 +43,9 @@ def test_a_script_shows_its_arguments_and_what_they_mean(target: str) -> None:
     assert "model=..." in shown
     assert "[output=...]" in shown or " output=..." in shown
     assert "model: a model folder" in shown
+
+
+def test_a_group_that_there_is_not_is_said() -> None:
+    with pytest.raises(UserError, match=r"^--help tasks: there is no group 'tasks'\. Did you mean 'task'\?$"):
+        training_help(["--help", "tasks"])
+    assert training_help(["--config-dir", "mine", "--help"]) == training_help()
