@@ -7,13 +7,15 @@ from torch import Tensor
 
 HALF = 0.5
 EDGE = 1e-6  # thresholds keep this far from 0 and 1
+ENOUGH = 10  # records with a label, for it to have a threshold of its own
 
 
 def best_thresholds(probabilities: Tensor, labels: Tensor) -> Tensor:
     """For each class the threshold with the best F1 (Lipton et al. 2014, https://arxiv.org/abs/1402.1892).
 
-    A threshold lies half way between two neighbouring probabilities; it is 0.5 where that is as good, and where no
-    record has the label.
+    A threshold lies half way between two neighbouring probabilities; it is 0.5 where that is as good. A class of few
+    records would be fitted to these, often by a threshold near 0 that gives its label to all: such classes have the one
+    threshold that is best for all labels of all records taken together.
 
     Args:
         probabilities: `(R, C)`.
@@ -22,11 +24,14 @@ def best_thresholds(probabilities: Tensor, labels: Tensor) -> Tensor:
     Returns:
         `(C,)`.
     """
-    return torch.stack([_best(*column) for column in zip(probabilities.T.double(), labels.T, strict=True)])
+    probabilities = probabilities.double()
+    common = _best(probabilities.flatten(), labels.flatten())
+    columns = zip(probabilities.T, labels.T, strict=True)
+    return torch.stack([_best(*column) if column[1].sum() >= ENOUGH else common for column in columns])
 
 
 def _best(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """The same for one class, `(R,)` each."""
+    """The same for one class, `(R,)` each; 0.5 where no record has the label."""
     half = torch.tensor(HALF, dtype=torch.float64)
     if not labels.any():
         return half.float()

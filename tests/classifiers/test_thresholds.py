@@ -25,5 +25,20 @@ def test_no_threshold_has_a_better_f1(column: list[tuple[float, bool]]) -> None:
         assert found == 0.5
 
 
-def test_a_class_without_records_keeps_the_half() -> None:
-    assert best_thresholds(torch.tensor([[0.1, 0.9], [0.2, 0.3]]), torch.tensor([[0, 1], [0, 1]])).tolist()[0] == 0.5
+def test_a_class_of_many_records_has_a_threshold_of_its_own_and_those_of_few_a_common_one() -> None:
+    torch.manual_seed(3)
+    labels = torch.zeros(200, 4, dtype=torch.long)
+    labels[:60, 0] = labels[60:72, 1] = labels[100:103, 2] = 1  # the last one has none
+    probabilities = (0.4 * labels + 0.5 * torch.rand(200, 4)).clamp(max=1)
+    probabilities[:, 1] /= 4
+    found = best_thresholds(probabilities, labels)
+    for place in (0, 1):
+        own = best_thresholds(probabilities[:, place : place + 1], labels[:, place : place + 1])
+        assert found[place] == own[0]
+    common = best_thresholds(probabilities.flatten()[:, None], labels.flatten()[:, None])
+    assert found[2] == found[3] == common[0]
+    assert found[0] != found[1] != common[0]
+
+
+def test_without_any_label_the_threshold_is_a_half() -> None:
+    assert best_thresholds(torch.rand(3, 2), torch.zeros(3, 2, dtype=torch.long)).tolist() == [0.5, 0.5]
