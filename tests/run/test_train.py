@@ -270,6 +270,7 @@ def test_an_lstm_learns_long_texts_early(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # torch's compiler warns of torch's own code
 def test_compiled_kernels_train_and_keep_the_parameters_names() -> None:
     result = run(*SMALL, "encoder=cnn", "compile=true", "trainer=debug", "embedder.embedding_dim=16")
     names = [name for name, _ in SequenceClassifier.from_pretrained(result.model_dir).named_parameters()]
