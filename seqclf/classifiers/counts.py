@@ -33,7 +33,7 @@ class Counts(Metric):
         cells = labels.remainder(rows) * columns + given  # -1 becomes the last row
         # unlike bincount, index_add neither waits for a GPU nor makes a second matrix
         self.confusion.view(-1).index_add_(0, cells, torch.ones_like(cells))
-        self.loss += losses @ weights
+        self.loss += losses.to(self.loss) @ weights.to(self.loss)
         self.weight += weights.sum()
 
     def compute(self) -> tuple[Tensor, Tensor, Tensor]:

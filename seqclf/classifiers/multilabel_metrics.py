@@ -51,7 +51,7 @@ class MultilabelCounts(Metric):
         self.exact += ((given == labels).all(dim=1) & known).sum()
         self.known += known.sum()
         self.records += len(known)
-        self.loss += losses @ weights
+        self.loss += losses.to(self.loss) @ weights.to(self.loss)
         self.weight += weights.sum()
 
     def compute(self) -> tuple[Tensor, int, int, int, float]:

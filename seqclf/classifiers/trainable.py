@@ -180,8 +180,12 @@ class Trainable(pl.LightningModule):
         """The wide term takes its own step, before the other gradients are clipped."""
         if self.wide is not None:
             first = optimizer.param_groups[0]
+            share = first["lr"] / (first.get("initial_lr") or first["lr"] or 1.0)
+            scaler = getattr(
+                self.trainer.precision_plugin, "scaler", None
+            )  # it unscales what the optimiser holds alone
             records = self._examples * self.trainer.world_size * self.trainer.accumulate_grad_batches
-            self.wide.descend(records, first["lr"] / (first.get("initial_lr") or first["lr"] or 1.0))
+            self.wide.descend(records, share if scaler is None else share / scaler.get_scale())
 
     @property
     def monitor_mode(self) -> str:

@@ -250,18 +250,20 @@ def test_the_margins_of_a_wide_term_are_added_to_the_logits_and_its_loss_to_thei
     torch.testing.assert_close(out["loss"], deep["loss"] + model.wide.mean_hinge(margins, labels))
 
 
-def test_the_wide_term_steps_by_itself_at_its_share_of_the_rate() -> None:
+@pytest.mark.parametrize("scaler", [None, torch.amp.GradScaler("cpu", init_scale=1024.0)])
+def test_the_wide_term_steps_by_itself_at_its_share_of_the_rate(scaler: torch.amp.GradScaler | None) -> None:
     model = with_wide_term()
     assert model.wide is not None
     optimizer = torch.optim.SGD([model.projection.weight], lr=0.5)
     torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.25)
-    model(ids(model, "win money"), torch.tensor([2]))["loss"].backward()
-    gradient = model.wide.weight.grad
-    assert gradient is not None
+    loss = model(ids(model, "win money"), torch.tensor([2]))["loss"]
+    (gradient,) = torch.autograd.grad(loss, [model.wide.weight], retain_graph=True)
+    (loss if scaler is None else scaler.scale(loss)).backward()
     expected = model.wide.weight.detach() - 0.25 * 8 * model.wide.lr * gradient.to_dense()
     model.wide.curvature.fill_(1e-3)
     model._examples = 4
-    model.trainer = SimpleNamespace(world_size=1, accumulate_grad_batches=2)  # type: ignore[assignment]
+    plugin = SimpleNamespace(scaler=scaler)  # Lightning's own has none but for 16-mixed
+    model.trainer = SimpleNamespace(world_size=1, accumulate_grad_batches=2, precision_plugin=plugin)  # type: ignore[assignment]
     model.on_before_optimizer_step(optimizer)
     torch.testing.assert_close(model.wide.weight.detach(), expected)
     assert model.wide.weight.grad is None

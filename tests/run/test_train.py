@@ -269,6 +269,14 @@ def test_an_lstm_learns_long_texts_early(tmp_path: Path) -> None:
     assert result.metrics["validation/accuracy"] >= 2 * result.metrics["baseline/majority/accuracy"]
 
 
+@pytest.mark.parametrize("precision", ["64", "bf16-true", "bf16-mixed"])
+@pytest.mark.parametrize("encoder", ["bag", "lstm"])
+def test_every_precision_trains_and_is_counted(encoder: str, precision: str) -> None:
+    metrics = run(*SMALL, f"encoder={encoder}", f"trainer.precision={precision}", "trainer=debug").metrics
+    assert math.isfinite(metrics["train/loss"])
+    assert metrics["train/loss"] > 0
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # torch's compiler warns of torch's own code
 def test_compiled_kernels_train_and_keep_the_parameters_names() -> None:
