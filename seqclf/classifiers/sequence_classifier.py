@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +11,11 @@ from torch.optim import Optimizer
 from torchmetrics import Metric
 
 from seqclf.batch import RecordBatch
-from seqclf.classifiers.evaluation import evaluate
-from seqclf.classifiers.label_space import LabelSpace
 from seqclf.classifiers.losses import CrossEntropy
 from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.metrics import categorical_accuracy
+from seqclf.classifiers.pretrained import Pretrained
 from seqclf.errors import UserError
-from seqclf.inference import model_folder
-from seqclf.inference.predict import Example, Prediction, predict, texts_of
 from seqclf.nn.embedder import TextFieldEmbedder
 from seqclf.nn.feedforward import FeedForward
 from seqclf.nn.initializer import Initializer
@@ -31,7 +27,7 @@ from seqclf.nn.wide_ngrams import WideNgrams
 from seqclf.text.vocabulary import Vocabulary
 
 
-class SequenceClassifier(RecordEncoder, LabelSpace):
+class SequenceClassifier(RecordEncoder, Pretrained):
     """Classifies records of one or several text fields.
 
     After the `SequenceClassifier` of biome.text, built on AllenNLP (Gardner et al. 2018, https://arxiv.org/abs/1803.07640).
@@ -203,38 +199,6 @@ class SequenceClassifier(RecordEncoder, LabelSpace):
                 output["loss"] = output["loss"] + self.wide.mean_hinge(margins, label, self.loss.weight)
             self.record(logits, label, output["loss"], weight)
         return output
-
-    # Keeping and using a trained model
-
-    def save_pretrained(self, folder: Path | str) -> Path:
-        """Write a folder of weights, vocabulary and configuration that `from_pretrained` loads; returns the folder."""
-        return model_folder.save(self, folder)
-
-    @classmethod
-    def from_pretrained(cls, folder: Path | str, parts: Sequence[type] = ()) -> Self:
-        """Load a model folder. Nothing in it is ever run.
-
-        Args:
-            folder: what `save_pretrained` wrote.
-            parts: classes of your own that the model is built of.
-
-        Raises:
-            UserError: for a folder that is incomplete, changed, or asks for anything but these parts and seqclf's.
-        """
-        from seqclf.build import build_saved  # above: it builds what this module defines
-
-        model = build_saved(folder, parts)
-        if not isinstance(model, cls):
-            raise UserError(f"{folder} holds a {type(model).__name__}, not a {cls.__name__}.")
-        return model.eval()
-
-    def predict(self, records: Sequence[Example]) -> list[Prediction]:
-        """The label and all probabilities of each record: a dict from field to text, a list of texts, or one text."""
-        return predict(self, records)
-
-    def evaluate(self, records: Sequence[Example], labels: Sequence[str]) -> dict[str, float]:
-        """Every figure of the model on these records and their labels; unknown labels count as wrong."""
-        return evaluate(self, [(texts_of(self.vocab, records), labels)])
 
 
 def _check_stack(vocab: Vocabulary, multifield_seq2vec_encoder: Seq2VecEncoder | None) -> None:

@@ -1,0 +1,47 @@
+"""Keeping and using a trained classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from seqclf.classifiers.evaluation import evaluate
+from seqclf.classifiers.label_space import LabelSpace
+from seqclf.errors import UserError
+from seqclf.inference import model_folder
+from seqclf.inference.predict import Example, Prediction, predict, texts_of
+
+
+class Pretrained(LabelSpace):
+    """What a trained classifier is asked for: its folder, predictions, figures. A subclass gives `forward`."""
+
+    def save_pretrained(self, folder: Path | str) -> Path:
+        """Write a folder of weights, vocabulary and configuration that `from_pretrained` loads; returns the folder."""
+        return model_folder.save(self, folder)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | str, parts: Sequence[type] = ()) -> Self:
+        """Load a model folder. Nothing in it is ever run.
+
+        Args:
+            folder: what `save_pretrained` wrote.
+            parts: classes of your own that the model is built of.
+
+        Raises:
+            UserError: for a folder that is incomplete, changed, or asks for anything but these parts and seqclf's.
+        """
+        from seqclf.build import build_saved  # above: it builds what subclasses of this define
+
+        model = build_saved(folder, parts)
+        if not isinstance(model, cls):
+            raise UserError(f"{folder} holds a {type(model).__name__}, not a {cls.__name__}.")
+        return model.eval()
+
+    def predict(self, records: Sequence[Example]) -> list[Prediction]:
+        """The label and all probabilities of each record: a dict from field to text, a list of texts, or one text."""
+        return predict(self, records)
+
+    def evaluate(self, records: Sequence[Example], labels: Sequence[str]) -> dict[str, float]:
+        """Every figure of the model on these records and their labels; unknown labels count as wrong."""
+        return evaluate(self, [(texts_of(self.vocab, records), labels)])
