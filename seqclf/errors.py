@@ -8,6 +8,10 @@ class UserError(Exception):
     """A mistake in the user's input or configuration: one message, no traceback, exit code 2."""
 
 
+class RunError(Exception):
+    """A run that cannot go on though nothing is wrong with its input: one message, no traceback, exit code 1."""
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Name the valid choices for a mistyped name, the likeliest first.
 

@@ -1,6 +1,6 @@
 """Clipping of gradients, the sparse ones among them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -8,7 +8,9 @@ from torch.nn.utils import get_total_norm
 
 
 @torch.no_grad()
-def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
+def clip_gradients(
+    parameters: Iterable[Tensor], max_norm: float | None, watch: Callable[[Tensor], None] | None = None
+) -> Tensor:
     """Scale all gradients in place so that their norm together is at most `max_norm` (Pascanu et al. 2013).
 
     `torch.nn.utils.clip_grad_norm_`, which refuses sparse gradients, for both kinds. A sparse gradient is coalesced
@@ -16,7 +18,8 @@ def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
 
     Args:
         parameters: parameters; those without a gradient are passed over.
-        max_norm: the largest norm.
+        max_norm: the largest norm; None scales nothing.
+        watch: is given the norm before anything is scaled.
 
     Returns:
         The norm before, a scalar.
@@ -32,5 +35,8 @@ def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> Tensor:
     if not values:
         return torch.zeros(())
     norm: Tensor = get_total_norm(values)
-    torch._foreach_mul_(values, (max_norm / (norm + 1e-6)).clamp(max=1.0))
+    if watch is not None:
+        watch(norm)
+    if max_norm:
+        torch._foreach_mul_(values, (max_norm / (norm + 1e-6)).clamp(max=1.0))
     return norm

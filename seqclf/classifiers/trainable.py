@@ -38,6 +38,7 @@ class Trainable(pl.LightningModule):
         step: `(model, batch) -> loss`, what a step of training makes of a batch; None reads it once, as it is.
         wide: a linear term that descends by itself; None where there is none.
         metric_options: which figures there are besides the usual ones.
+        watch_norm: is given the norm of the gradients of every optimiser step, before it; None for nobody.
     """
 
     accuracy: Metric | Callable[[int], Metric]
@@ -50,6 +51,7 @@ class Trainable(pl.LightningModule):
     _examples = 0  # in the batch that is being trained on
     wide: WideNgrams | None
     metric_options: MetricOptions
+    watch_norm: Callable[[Tensor], None] | None = None
 
     @property
     def output_classes(self) -> list[str]:
@@ -214,6 +216,6 @@ class Trainable(pl.LightningModule):
         gradient_clip_algorithm: str | None = None,
     ) -> None:
         """Clip by the norm of all gradients, the sparse ones among them (which torch's own clipping refuses)."""
-        if gradient_clip_val:
-            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-            clip_gradients(parameters, gradient_clip_val)
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        if gradient_clip_val or self.watch_norm is not None:
+            clip_gradients(parameters, gradient_clip_val, self.watch_norm)

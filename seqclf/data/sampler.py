@@ -84,6 +84,10 @@ class BatchSampler(Sampler[IntArray]):
         """The record indices `(batch,)` of one batch after another."""
         return iter(self._batches()[self.skip :])
 
+    def batch(self, number: int) -> IntArray:
+        """The record indices `(batch,)` of one batch of this epoch, counted from 0, skipped or not."""
+        return self._batches()[number]
+
     def _batches(self) -> list[IntArray]:
         epoch = self.epoch if self.shuffle else 0
         if self._planned is None or self._planned[0] != epoch:

@@ -1,7 +1,8 @@
 """The commands: what they do with arguments, mistakes, signals and exit codes.
 
-0 done; 2 the user's input or configuration is at fault, said in one message; 1 anything else; 130 and 143 after SIGINT
-and SIGTERM. SEQCLF_DEBUG=1 shows the traceback of every mistake.
+0 done; 2 the user's input or configuration is at fault, said in one message; 1 anything else (one message too where the
+run stopped itself: numbers that are not finite, out of memory); 130 and 143 after SIGINT and SIGTERM. SEQCLF_DEBUG=1
+shows the traceback of every mistake.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from shutil import rmtree
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from seqclf.errors import UserError
+from seqclf.errors import RunError, UserError
 from seqclf.run.conf_path import conf_path
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _exit_code(error: Exception) -> int:
 
 
 def _message(error: Exception) -> str:
-    if isinstance(error, UserError) and os.environ.get("SEQCLF_DEBUG") != "1":
+    if isinstance(error, UserError | RunError) and os.environ.get("SEQCLF_DEBUG") != "1":
         return f"Error: {error}"
     return "".join(traceback.format_exception(error)).rstrip()
 

@@ -30,6 +30,7 @@ from seqclf.run.baselines import run_baselines
 from seqclf.run.callbacks import StepSeed
 from seqclf.run.checkpoints import best_and_last, read_weights
 from seqclf.run.compose import plain
+from seqclf.run.finite import FiniteNumbers
 from seqclf.run.history import History
 from seqclf.run.init_from import Start
 from seqclf.run.own_parts import import_part
@@ -208,6 +209,7 @@ def _make_trainer(
     make_here = partial(make, rooms=RUN_ROOMS, folder=folder, monitor=model.monitor, mode=model.monitor_mode)
     callbacks += [
         StepSeed(int(config["seed"])),
+        FiniteNumbers(folder),
         *best_and_last(folder / "checkpoints", model.monitor, model.monitor_mode),
     ]
     if is_part(config["callbacks"]):
