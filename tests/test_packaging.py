@@ -90,6 +90,6 @@ def test_the_pins_are_versions_and_nothing_of_one_machine() -> None:
         assert re.fullmatch(r"[\d.]+(post\d+)?", version), f"{name}=={version}"
 
 
-@pytest.mark.parametrize("module", ["openpyxl", "datasets", "tensorboard"])
+@pytest.mark.parametrize("module", ["openpyxl", "datasets"])
 def test_the_extras_that_the_tests_need_are_installed(module: str) -> None:
     assert find_spec(module)

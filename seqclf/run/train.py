@@ -39,6 +39,7 @@ from seqclf.run.progress import RunProgress, watching
 from seqclf.run.report import write_report
 from seqclf.run.results import RunResult, git_commit, show, versions, write_metrics
 from seqclf.run.schema import check_config
+from seqclf.run.tracker import tracking
 from seqclf.text.vocabulary import Vocabulary
 from seqclf.token_features import count_documents, word_indexers
 
@@ -161,11 +162,12 @@ def _run(
     if model.wide is not None:
         model.wide.count(store.train.batches())
     trainer = _make_trainer(config, model, folder, [history, progress])
-    trainer.fit(model, data)
-    if not history.epochs:
-        raise UserError("Nothing was trained: trainer.max_epochs must be at least 1.")
-    model.load_state_dict(read_weights(folder / "checkpoints" / "best.ckpt"))
-    metrics = _figures(trainer, model, data, history, progress)
+    with tracking(trainer, config):
+        trainer.fit(model, data)
+        if not history.epochs:
+            raise UserError("Nothing was trained: trainer.max_epochs must be at least 1.")
+        model.load_state_dict(read_weights(folder / "checkpoints" / "best.ckpt"))
+        metrics = _figures(trainer, model, data, history, progress)
     tables = source.tables()
     if config["baselines"]:
         metrics |= run_baselines(source, store)
@@ -214,7 +216,7 @@ def _make_trainer(
     ]
     if is_part(config["callbacks"]):
         callbacks += make_here(config["callbacks"], "callbacks")
-    logger = make_here(config["logger"], "logger") if is_part(config["logger"]) else None
+    logger = make_here(config["logger"], "logger") if is_part(config["logger"]) else []
     node = {name: value for name, value in config["trainer"].items() if name not in ("threads", "progress_bar")}
     trainer: pl.Trainer = make_here(node, "trainer", callbacks=callbacks, logger=logger)
     return trainer

@@ -15,7 +15,7 @@ from seqclf.run.checkpoints import AtomicCheckpointIO
 def make_trainer(
     folder: Path,
     callbacks: list[Callback],
-    logger: Logger | None,
+    logger: list[Logger],
     max_epochs: int = 10,
     devices: int | str = 1,
     num_nodes: int = 1,
@@ -32,7 +32,7 @@ def make_trainer(
     Args:
         folder: the run's folder.
         callbacks: what happens beside training; the progress bar and the checkpoints among them.
-        logger: where the figures of an epoch go.
+        logger: where the figures of an epoch go; none for nowhere.
         max_epochs: how often the training records are read.
         devices: how many, or "auto".
         num_nodes: how many machines.
