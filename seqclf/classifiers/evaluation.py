@@ -31,4 +31,4 @@ def evaluate(model: LabelSpace, pieces: Iterable[tuple[Sequence[Sequence[str]], 
                 raise UserError(f"There are {len(texts)} records, but {len(labels)} labels: each record needs its own.")
             for _ in outputs(model, texts, model.gold(labels)):
                 pass
-    return metrics.compute()
+    return metrics.compute() | model.calibration_figures(metrics)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from seqclf.classifiers.calibration import calibration_error, fit_temperature, logits_of
 from seqclf.classifiers.losses import CrossEntropy
-from seqclf.classifiers.trainable import Trainable
+from seqclf.classifiers.trainable import Figures, Trainable
 from seqclf.errors import UserError
 from seqclf.text.vocabulary import Vocabulary
 
@@ -23,12 +24,14 @@ class LabelSpace(Trainable):
         projection: from a record's vector to the logits, `(C, H)`.
         loss: weighted by class.
         architecture: what the classifier was built from; None for one that was put together by hand.
+        temperature: what logits are divided by before they become probabilities; 1 until `calibrate` is called.
     """
 
     vocab: Vocabulary
     projection: nn.Linear
     loss: CrossEntropy
     architecture: dict[str, Any] | None
+    temperature: float = 1.0
 
     @property
     def num_classes(self) -> int:
@@ -68,6 +71,27 @@ class LabelSpace(Trainable):
         best = [max(row, key=row.__getitem__) for row in classes]
         highest = [row[label] for row, label in zip(classes, best, strict=True)]
         return {**output_dict, "classes": classes, "max_class": best, "max_class_prob": highest}
+
+    def calibrate(self) -> None:
+        """Set the temperature to what fits the validation records that were seen last; call it on each rank."""
+        seen = self.seen_logits(self.metrics_of("validation"))
+        self.temperature = 1.0 if seen is None else fit_temperature(*seen)
+
+    def calibration_figures(self, metrics: Figures) -> dict[str, float]:
+        """`calibration_error` of what these metrics saw, and `calibration_error_scaled`, at the model's temperature."""
+        seen = self.seen_logits(metrics)
+        if seen is None:
+            return {}
+        scaled = calibration_error(*seen, self.temperature)
+        return {"calibration_error": calibration_error(*seen), "calibration_error_scaled": scaled}
+
+    def seen_logits(self, metrics: Figures) -> tuple[Tensor, Tensor] | None:
+        """Logits `(R, C)` and labels `(R,)` of the records that metrics saw, of all ranks; None where there were none.
+
+        The logits are up to a number for each record.
+        """
+        seen = metrics.seen()
+        return None if seen is None else (logits_of(seen[0]), seen[1])
 
     def extend_labels(self, labels: Sequence[str]) -> None:
         """Add classes to a trained model: what it has learned stays, bit for bit, and only the new rows are fresh.

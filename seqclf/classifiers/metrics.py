@@ -116,6 +116,11 @@ class StageMetrics(nn.Module):
         matrix: Tensor = self.counts.compute()[0]
         return matrix.cpu()
 
+    def seen(self) -> tuple[Tensor, Tensor] | None:
+        """The probabilities `(R, C)` and labels `(R,)` of all records of known label of all ranks; None for none."""
+        self._count()
+        return None if self.scores is None else self.scores.seen()
+
     def running_accuracy(self) -> float:
         """The share of records so far that were given their label, on this rank alone: for a progress bar."""
         self._count()

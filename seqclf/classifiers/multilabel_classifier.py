@@ -19,6 +19,7 @@ from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.multilabel_metrics import MultilabelMetrics, multilabel_figure_names
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.classifiers.thresholds import HALF, best_thresholds
+from seqclf.classifiers.trainable import Figures
 from seqclf.nn.embedder import TextFieldEmbedder
 from seqclf.nn.feedforward import FeedForward
 from seqclf.nn.initializer import Initializer
@@ -106,8 +107,8 @@ class MultilabelClassifier(SequenceClassifier):
         self.thresholds = torch.cat([self.thresholds, self.thresholds.new_full((self.num_classes - before,), HALF)])
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """The probability of each class for itself `(B, C)`."""
-        return logits.sigmoid()
+        """The probability of each class for itself `(B, C)`, at the model's temperature."""
+        return (logits / self.temperature).sigmoid()
 
     def decode(self, output_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         """As `SequenceClassifier.decode`, and for each record `labels`: those that it is given."""
@@ -121,7 +122,7 @@ class MultilabelClassifier(SequenceClassifier):
             For each record the labels in the order of the classes, and the probability that these are all and no
             other, as if each stood for itself.
         """
-        thresholds = self.thresholds.tolist()
+        thresholds = (self.thresholds.logit() / self.temperature).sigmoid().tolist()  # they were tuned at 1
         found = []
         for row in probabilities:
             given = [chance > limit for chance, limit in zip(row, thresholds, strict=True)]
@@ -143,6 +144,11 @@ class MultilabelClassifier(SequenceClassifier):
         if seen is not None:  # they are of logits from which the thresholds of before were taken
             shifted = best_thresholds(*seen).logit().to(self.thresholds)
             self.thresholds.copy_((shifted + self.thresholds.logit()).sigmoid())
+
+    def seen_logits(self, metrics: Figures) -> tuple[Tensor, Tensor] | None:
+        """As `LabelSpace.seen_logits`, with labels `(R, C)` of 0 and 1."""
+        seen = metrics.seen()  # of logits from which the thresholds were taken
+        return None if seen is None else (seen[0].logit(1e-7) + self.thresholds.logit().to(seen[0]), seen[1])
 
     def record(self, logits: Tensor, label: Tensor, loss: Tensor, weight: Tensor) -> None:
         """Count a batch in the metrics of the current stage, by the thresholds."""

@@ -44,6 +44,12 @@ class Scores(Metric):
         auroc = _mean_auroc(probabilities, torch.nn.functional.one_hot(labels, classes))
         return {**auroc, "calibration_error": float(error)}
 
+    def seen(self) -> tuple[Tensor, Tensor] | None:
+        """The probabilities `(R, C)` and labels `(R,)` of all records of all ranks; None where there were none."""
+        with self.sync_context(dist_sync_fn=self.dist_sync_fn):
+            probabilities, labels = dim_zero_cat(self.probabilities), dim_zero_cat(self.labels)
+        return (probabilities, labels) if len(labels) else None
+
     def _gather(self, tensor: Tensor, group: object = None) -> list[Tensor]:
         """The tensors of all ranks; they travel by way of the metric's device, for NCCL knows no other."""
         return [part.cpu() for part in gather_all_tensors(tensor.to(self.device), group)]

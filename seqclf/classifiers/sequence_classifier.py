@@ -169,8 +169,8 @@ class SequenceClassifier(RecordEncoder, Pretrained):
         return logits
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """The probability of each class `(B, C)`."""
-        return logits.softmax(dim=-1)
+        """The probability of each class `(B, C)`, at the model's temperature."""
+        return (logits / self.temperature).softmax(dim=-1)
 
     def mean_loss(self, encoded_text: Tensor, logits: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """The loss of a batch, a scalar, and what its sum was divided by: 0 for both where no label is known."""

@@ -17,6 +17,7 @@ class Classifier(Protocol):
 
     vocab: Vocabulary
     architecture: dict[str, Any] | None
+    temperature: float
     training: bool
 
     @property

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from seqclf.errors import UserError, nearest
 from seqclf.inference.atomic import replacing_folder
 from seqclf.inference.classifier import Classifier
+from seqclf.inference.temperature_file import CALIBRATION_FILE, read_temperature, write_temperature
 from seqclf.text.columns import from_plain, to_plain
 from seqclf.text.vocabulary import LABELS_FILE, TOKENIZER_FILE, WORD_INDEXERS, Vocabulary
 
@@ -63,7 +64,9 @@ def save(model: Classifier, folder: Path | str) -> Path:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         (temporary / CONFIG_FILE).write_text(text, encoding="utf-8")
         vocab.save(temporary)
-        manifest = {name: _describe(temporary / name) for name in (WEIGHTS_FILE, CONFIG_FILE, *vocab.files)}
+        write_temperature(model.temperature, temporary)
+        written = (WEIGHTS_FILE, CONFIG_FILE, *vocab.files, CALIBRATION_FILE)
+        manifest = {name: _describe(temporary / name) for name in written}
         (temporary / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         (temporary / README_FILE).write_text(_readme(model), encoding="utf-8")
     return Path(folder)
@@ -123,6 +126,8 @@ def load_weights(model: Classifier, folder: Path | str, grown: bool = False) -> 
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise UserError(f"{file}: {name} holds values that are not finite numbers.")
     model.load_state_dict(weights)
+    if not grown:  # what is learned anew is calibrated anew
+        model.temperature = read_temperature(Path(folder))
 
 
 def _describe(file: Path) -> dict[str, Any]:
@@ -143,9 +148,11 @@ def _check_files(folder: Path) -> set[str]:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{folder / MANIFEST_FILE} is broken: {error}.") from error
-    possible = {*HASHED_FILES, *(indexer.file for indexer in WORD_INDEXERS.values())}
+    possible = {*HASHED_FILES, CALIBRATION_FILE, *(indexer.file for indexer in WORD_INDEXERS.values())}
     if not isinstance(manifest, dict) or not set(HASHED_FILES) <= set(manifest) <= possible:
         raise UserError(f"{folder / MANIFEST_FILE} must describe {', '.join(HASHED_FILES)} and nothing else.")
+    if (folder / CALIBRATION_FILE).exists() and CALIBRATION_FILE not in manifest:  # it would be read unchecked
+        raise UserError(f"{folder / CALIBRATION_FILE} is not among the files that {MANIFEST_FILE} describes.")
     for name in manifest:
         _check_file(folder, name)
         if manifest[name] != _describe(folder / name):

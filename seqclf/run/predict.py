@@ -21,6 +21,7 @@ def predict(
     separator: str | None = None,
     parts: list[str] | None = None,
     threads: int | None = None,
+    calibrated: bool = True,
 ) -> int:
     """Read records, write labels and all probabilities, in the order of the input; memory stays bounded.
 
@@ -33,6 +34,7 @@ def predict(
         separator: between the columns of the input; the file ending's own unless typed.
         parts: dotted names of classes of your own that the model is built of.
         threads: for torch on the CPU; None for one per core.
+        calibrated: whether probabilities are at the temperature that validation chose; false for those as learned.
 
     Returns:
         How many records were predicted.
@@ -42,6 +44,8 @@ def predict(
     """
     with run_settings(0, threads):
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
+        if not calibrated:
+            classifier.temperature = 1.0
         table = open_table(Path(input), encoding, separator)
         if label is not None:
             table.allow_lists(label)

@@ -183,6 +183,7 @@ def _run(
         "steps": trainer.global_step,
         "seconds": time.perf_counter() - began,
         "seed": int(config["seed"]),
+        "temperature": model.temperature,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "versions": versions(),
         "git": git_commit(),
@@ -233,9 +234,15 @@ def _figures(
     if isinstance(model, MultilabelClassifier):
         model.tune_thresholds()
         trainer.validate(model, data, verbose=False)
-    figures = model.metrics_of("validation").compute()
-    metrics |= {f"validation/{name}": value for name, value in figures.items()}
+    model.calibrate()
+    metrics |= _figures_of(model, "validation")
     if data.store.test is not None and data.store.test.labels is not None:
         trainer.test(model, data, verbose=False)
-        metrics |= {f"test/{name}": value for name, value in model.metrics_of("test").compute().items()}
+        metrics |= _figures_of(model, "test")
     return metrics
+
+
+def _figures_of(model: SequenceClassifier, stage: str) -> dict[str, float]:
+    metrics = model.metrics_of(stage)
+    figures = metrics.compute() | model.calibration_figures(metrics)
+    return {f"{stage}/{name}": value for name, value in figures.items()}

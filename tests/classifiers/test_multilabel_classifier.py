@@ -211,3 +211,27 @@ def test_a_loss_of_one_label_is_refused() -> None:
 def test_the_likeliest_classes_are_of_records_of_one_label() -> None:
     with pytest.raises(UserError, match=r"metrics\.top_k is of records of one label"):
         classifier(metrics=MetricOptions(top_k=[2]))
+
+
+def test_a_temperature_changes_probabilities_but_no_label_that_is_given() -> None:
+    model = classifier()
+    model.thresholds.copy_(torch.tensor([0.3, 0.5, 0.6]))
+    before = model.predict(TEXTS)
+    model.temperature = 3.0
+    after = model.predict(TEXTS)
+    assert [one.labels for one in after] == [one.labels for one in before]
+    assert all(abs(max(one.probabilities.values()) - 0.5) < 0.35 for one in after)
+    assert after[0].probabilities != before[0].probabilities
+
+
+def test_the_temperature_is_fitted_on_logits_without_their_thresholds() -> None:
+    model = classifier()
+    model.thresholds.copy_(torch.tensor([0.1, 0.5, 0.9]))
+    logits, labels = some_records(300, 3)
+    model.eval().record(logits, labels, torch.tensor(0.0), torch.tensor(1.0))
+    seen = model.seen_logits(model.metrics_of("validation"))
+    assert seen is not None
+    torch.testing.assert_close(seen[0], logits, atol=1e-3, rtol=1e-3)
+    model.calibrate()
+    figures = model.calibration_figures(model.metrics_of("validation"))
+    assert figures["calibration_error_scaled"] < figures["calibration_error"]

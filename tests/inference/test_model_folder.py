@@ -45,7 +45,7 @@ def folder(saved: Path, tmp_path: Path) -> Path:
 
 
 def remake_manifest(folder: Path) -> None:
-    names = ("model.safetensors", "config.yaml", "labels.json", "tokenizer.json")
+    names = [path.name for path in sorted(folder.iterdir()) if path.name not in ("manifest.json", "README.md")]
     manifest = {
         name: {
             "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
@@ -299,4 +299,46 @@ def test_a_model_that_looks_inside_of_words_predicts_exactly_as_the_saved_one(
     del manifest["characters.json"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(UserError, match="reads 'characters' of each word"):
+        SequenceClassifier.from_pretrained(folder)
+
+
+def test_the_temperature_is_kept_and_scales_the_probabilities_alone(tmp_path: Path) -> None:
+    model = build().eval()
+    raw = model.predict(TEXTS)
+    model.temperature = 0.25
+    loaded = SequenceClassifier.from_pretrained(model.save_pretrained(tmp_path / "model"))
+    assert loaded.temperature == 0.25
+    sharp = loaded.predict(TEXTS)
+    assert sharp == model.predict(TEXTS)
+    assert [one.label for one in sharp] == [one.label for one in raw]
+    for before, after in zip(raw, sharp, strict=True):
+        powers = {label: chance**4 for label, chance in before.probabilities.items()}
+        expected = {label: power / sum(powers.values()) for label, power in powers.items()}
+        assert after.probabilities == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_folder_of_before_calibration_loads_with_temperature_one(folder: Path) -> None:
+    (folder / "calibration.json").unlink()
+    remake_manifest(folder)
+    assert SequenceClassifier.from_pretrained(folder).temperature == 1.0
+
+
+def test_a_temperature_that_the_manifest_does_not_describe_is_refused(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["calibration.json"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"calibration\.json is not among the files"):
+        SequenceClassifier.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"temperature": 0}', '{"temperature": "1"}', '{"temperature": NaN}', '{"temperature": true}', "{}"],
+)
+def test_a_file_that_holds_no_temperature_is_refused(folder: Path, text: str) -> None:
+    (folder / "calibration.json").write_text(text)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["calibration.json"] = {"sha256": hashlib.sha256(text.encode()).hexdigest(), "size": len(text)}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"calibration\.json"):
         SequenceClassifier.from_pretrained(folder)

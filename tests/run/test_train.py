@@ -283,3 +283,23 @@ def test_compiled_kernels_train_and_keep_the_parameters_names() -> None:
     result = run(*SMALL, "encoder=cnn", "compile=true", "trainer=debug", "embedder.embedding_dim=16")
     names = [name for name, _ in SequenceClassifier.from_pretrained(result.model_dir).named_parameters()]
     assert "seq2vec_encoder.convolutions.0.weight" in names
+
+
+def test_a_run_is_calibrated_and_says_what_that_changed(tmp_path: Path) -> None:
+    result = run(*SMALL, "trainer.max_epochs=2", "multifield=bag")
+    model = SequenceClassifier.from_pretrained(result.model_dir)
+    assert model.temperature == result.metrics["temperature"] != 1.0
+    for stage in ("validation", "test"):
+        errors = [result.metrics[f"{stage}/calibration_error{end}"] for end in ("", "_scaled")]
+        assert all(0 <= error <= 1 for error in errors)
+        assert errors[0] != errors[1]
+    with (result.run_dir / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    record = {name: row[name] for name in model.vocab.fields}
+    assert model.predict([record])[0].probability == pytest.approx(float(row["probability"]), abs=1e-5)
+    predict(str(result.model_dir), str(result.run_dir / "predictions.csv"), str(tmp_path / "raw.csv"), calibrated=False)
+    with (tmp_path / "raw.csv").open(newline="", encoding="utf-8") as file:
+        raw = next(csv.DictReader(file))
+    assert raw["prediction"] == row["prediction"]
+    model.temperature = 1.0
+    assert model.predict([record])[0].probability == pytest.approx(float(raw["probability"]), abs=1e-5)
