@@ -7,6 +7,7 @@ from typing import Any
 
 from seqclf.batch import RecordBatch
 from seqclf.errors import UserError
+from seqclf.nn.char_ngram_embedder import CharNgramEmbedder
 from seqclf.nn.embedder import TextFieldEmbedder
 from seqclf.nn.word_counts_embedder import WordCountsEmbedder
 from seqclf.parts import Parts, make, resolve
@@ -17,11 +18,12 @@ Node = Mapping[str, Any]
 WORDS = "tokens"  # the indexer that every model has
 
 
-def word_indexers(embedder: Node, parts: Parts = ()) -> dict[str, dict[str, Any]]:
-    """The indexers of the inside of words that an embedder asks for, by name, and the options that it has for each.
+def word_indexers(embedder: Node, wide: Node | None = None, parts: Parts = ()) -> dict[str, dict[str, Any]]:
+    """The indexers of the inside of words that a model asks for, by name, and the options that it has for each.
 
     Args:
         embedder: the node of the configuration.
+        wide: that of the wide term; None where there is none.
         parts: classes of the caller's own.
 
     Raises:
@@ -34,6 +36,8 @@ def word_indexers(embedder: Node, parts: Parts = ()) -> dict[str, dict[str, Any]
         name = _indexer(node, key, parts)
         if name != WORDS and asked.setdefault(name, options) != options:
             raise UserError(f"{key}: all embedders read the same {name}, so {' and '.join(options)} must be alike.")
+    if wide is not None and wide.get("char_weight"):
+        asked.setdefault(CharNgramEmbedder.indexer, {})
     return asked
 
 

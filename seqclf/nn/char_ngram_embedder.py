@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from seqclf.errors import UserError
 from seqclf.nn.arguments import positive, probability
 from seqclf.nn.embedder import WordPartsEmbedder
-from seqclf.nn.hashed_ngrams import extend, ngram_starts
+from seqclf.nn.hashed_ngrams import ngram_hashes
 from seqclf.ragged import Ragged, Rows, host_to_device
 
 
@@ -57,19 +57,11 @@ class CharNgramEmbedder(WordPartsEmbedder):
 
     def embed_words(self, parts: Ragged) -> Tensor:
         """The mean of each word's n-grams; returns `(W, output_dim)`, zero for a word that is too short for any."""
-        characters, rows = parts.values.long(), parts.rows
-        word_of_character = rows.row_of_value(parts.device)
-        hashes, found, words = characters, [], []
-        for n in range(1, self.longest + 1):
-            if n > 1:
-                hashes = extend(hashes[:-1], characters[n - 1 :])
-            if n >= self.shortest:
-                starts = ngram_starts(rows, n, parts.device)
-                found.append(hashes.index_select(0, starts))
-                words.append(word_of_character.index_select(0, starts))
-        vectors = self.embedding(torch.cat(found) % self.embedding.num_embeddings)
-        total = vectors.new_zeros(len(rows), self.output_dim).index_add_(0, torch.cat(words), vectors)
-        mean: Tensor = self.dropout(total / self._counts(rows, parts.device).unsqueeze(1))
+        hashes, ends = ngram_hashes(parts, self.longest, self.shortest)
+        word = parts.rows.row_of_value(parts.device).index_select(0, ends)
+        vectors = self.embedding(hashes % self.embedding.num_embeddings)
+        total = vectors.new_zeros(len(parts), self.output_dim).index_add_(0, word, vectors)
+        mean: Tensor = self.dropout(total / self._counts(parts.rows, parts.device).unsqueeze(1))
         return mean
 
     def _counts(self, rows: Rows, device: torch.device) -> Tensor:

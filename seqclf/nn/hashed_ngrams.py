@@ -65,23 +65,26 @@ class HashedNgrams(nn.Module):
         return onto.index_add_(0, ends, vectors)
 
 
-def ngram_hashes(ids: Ragged, longest: int) -> tuple[Tensor, Tensor]:
-    """What `extend` makes of all n-grams of 2 words and more in the rows.
+def ngram_hashes(ids: Ragged, longest: int, shortest: int = 2) -> tuple[Tensor, Tensor]:
+    """What `extend` makes of all n-grams of the rows, those of `shortest` words first.
 
     Args:
         ids: rows of ids `(N,)`.
         longest: the largest n.
+        shortest: the smallest n.
 
     Returns:
         The hashes `(M,)`, and the token that each n-gram ends at `(M,)`.
     """
     words = ids.values.long()
     hashes, found, ends = words, [], []
-    for n in range(2, longest + 1):
-        hashes = extend(hashes[:-1], words[n - 1 :])  # of the n words from each token on, whatever their rows
-        starts = ngram_starts(ids.rows, n, ids.device)
-        found.append(hashes.index_select(0, starts))
-        ends.append(starts + (n - 1))
+    for n in range(1, longest + 1):
+        if n > 1:
+            hashes = extend(hashes[:-1], words[n - 1 :])  # of the n words from each token on, whatever their rows
+        if n >= shortest:
+            starts = ngram_starts(ids.rows, n, ids.device)
+            found.append(hashes.index_select(0, starts))
+            ends.append(starts + (n - 1))
     return torch.cat(found), torch.cat(ends)
 
 

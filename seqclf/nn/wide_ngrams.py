@@ -1,6 +1,6 @@
-"""A linear model of words and word n-grams, beside a neural one."""
+"""A linear model of words, word n-grams and the n-grams of their characters, beside a neural one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # as everyone calls it
@@ -10,15 +10,18 @@ from seqclf.batch import RecordBatch
 from seqclf.errors import UserError
 from seqclf.nn.arguments import positive
 from seqclf.nn.hashed_ngrams import ngram_hashes
+from seqclf.ragged import Ragged, WordParts
 
 POWER_STEPS = 20
 
 
 class WideNgrams(nn.Module):
-    """A linear support vector machine on TF-IDF of words and hashed word n-grams, learned with the rest of a model.
+    """A linear support vector machine on TF-IDF of words and hashed n-grams, learned with the rest of a model.
 
     The wide part of a wide and deep model (Cheng et al. 2016, https://arxiv.org/abs/1606.07792). Its features are those
-    of a linear baseline: sub-linear TF-IDF, each record of length 1. It minimises the squared hinge of each class
+    of a linear baseline: sub-linear TF-IDF, each record of length 1; beside them, where they are asked for, those of
+    the character n-grams inside of words (Bojanowski et al. 2017, https://arxiv.org/abs/1607.04606), which know a word
+    that training never met by its parts. It minimises the squared hinge of each class
     against the rest, by plain gradient descent of its own: Adagrad takes a long step at the first sight of a rare word
     pair, and is up to three points worse.
 
@@ -26,7 +29,10 @@ class WideNgrams(nn.Module):
         vocab_size: how many words there are.
         num_classes: how many classes, `C`.
         ngrams: the longest n-grams that are features; 1 for words alone.
-        buckets: how many weights of a class all n-grams share.
+        buckets: how many weights of a class all word n-grams share, and all character n-grams.
+        char_weight: length of a record's character n-grams beside that of its words, which is 1; 0 for none of them.
+        shortest: characters of the shortest, the marks at a word's ends among them.
+        longest: characters of the longest.
         lr: rate of the descent for each record of a batch; it falls as the optimiser's falls. Steps that would be too
             long to converge (few features make up all records, or batches are large) are shortened.
         scale: what its margins are multiplied with before they are added to the other logits.
@@ -46,20 +52,31 @@ class WideNgrams(nn.Module):
         num_classes: int,
         ngrams: int = 2,
         buckets: int = 262_144,
+        char_weight: float = 0.0,
+        shortest: int = 3,
+        longest: int = 6,
         lr: float = 0.3,
         scale: float = 2.0,
         sparse: bool = True,
     ) -> None:
         super().__init__()
-        positive(ngrams=ngrams, buckets=buckets)
-        if lr < 0 or scale < 0:
-            raise UserError(f"`lr` and `scale` must be at least 0, but are {lr} and {scale}.")
+        positive(ngrams=ngrams, buckets=buckets, shortest=shortest)
+        if lr < 0 or scale < 0 or char_weight < 0:
+            raise UserError(
+                f"`lr`, `scale` and `char_weight` must be at least 0, but are {lr}, {scale} and {char_weight}."
+            )
+        if longest < shortest:
+            raise UserError(f"`longest` must be at least `shortest`, {shortest}, but is {longest}.")
         self.ngrams, self.lr, self.scale, self.sparse = ngrams, lr, scale, sparse
-        self.buckets = buckets if ngrams > 1 else 0
+        self.char_weight, self.shortest, self.longest = char_weight, shortest, longest
+        self.buckets = buckets
         # The n-grams come first, so that a vocabulary that grows appends its words.
-        self.weight = nn.Parameter(torch.zeros(self.buckets + vocab_size, num_classes))
+        self.first_character_ngram = buckets if ngrams > 1 else 0
+        self.first_word = self.first_character_ngram + (buckets if char_weight else 0)
+        size = self.first_word + vocab_size
+        self.weight = nn.Parameter(torch.zeros(size, num_classes))
         self.bias = nn.Parameter(torch.zeros(num_classes))
-        self.register_buffer("document_frequency", torch.zeros(self.buckets + vocab_size))
+        self.register_buffer("document_frequency", torch.zeros(size))
         self.register_buffer("documents", torch.zeros(()))
         self.register_buffer("curvature", torch.zeros(()))  # the largest of the mean squared hinge, where it is steep
 
@@ -102,7 +119,7 @@ class WideNgrams(nn.Module):
         size, first = len(self.document_frequency), None
         for batch in batches:
             first = batch if first is None else first
-            features, record = self._features(batch)
+            features, record = (torch.cat(both) for both in zip(*self._blocks(batch), strict=True))
             once = torch.unique(record * size + features) % size
             self.document_frequency += torch.bincount(once, minlength=size)
             self.documents += len(batch.records)
@@ -142,24 +159,51 @@ class WideNgrams(nn.Module):
         self.weight = nn.Parameter(F.pad(self.weight.detach(), (0, more)))
         self.bias = nn.Parameter(F.pad(self.bias.detach(), (0, more)))
 
-    def _features(self, batch: RecordBatch) -> tuple[Tensor, Tensor]:
-        """The features of all records `(M,)`, and whose they are `(M,)`."""
+    def _blocks(self, batch: RecordBatch) -> list[tuple[Tensor, Tensor]]:
+        """The features of all records `(M,)` and whose they are `(M,)`: those of words, then those of characters."""
         ids = batch.tokens["tokens"]
         record_of_sequence = batch.records.row_of_value(ids.device)
         record = record_of_sequence.index_select(0, ids.rows.row_of_value(ids.device))  # (N,)
-        features = ids.values.long() + self.buckets
+        features, owner = ids.values.long() + self.first_word, record
         if self.ngrams > 1:
             hashes, ends = ngram_hashes(ids, self.ngrams)
             features = torch.cat([features, hashes % self.buckets])
-            record = torch.cat([record, record.index_select(0, ends)])
-        return features, record
+            owner = torch.cat([owner, record.index_select(0, ends)])
+        if not self.char_weight:
+            return [(features, owner)]
+        hashes, token = self._character_ngrams(batch.tokens)
+        return [(features, owner), (hashes % self.buckets + self.first_character_ngram, record.index_select(0, token))]
+
+    def _character_ngrams(self, tokens: Mapping[str, Ragged]) -> tuple[Tensor, Tensor]:
+        """The hashes of all character n-grams `(M,)`, and the token that each is inside of `(M,)`."""
+        words = tokens.get("characters")
+        if not isinstance(words, WordParts):
+            raise UserError("`wide.char_weight` is for the characters of words, which these records do not bring.")
+        parts = words.parts
+        hashes, ends = ngram_hashes(parts, self.longest, self.shortest)
+        word = parts.rows.row_of_value(parts.device).index_select(0, ends)
+        hashes = hashes.index_select(0, word.argsort())  # those of a word side by side
+        counts = torch.bincount(word, minlength=len(parts))  # (W,)
+        of_token = counts.index_select(0, words.values.long())  # (N,)
+        token = torch.repeat_interleave(of_token)  # (M,); its size is the one thing that a GPU is asked for
+        inside = torch.arange(len(token), device=token.device) - (of_token.cumsum(0) - of_token).index_select(0, token)
+        first = (counts.cumsum(0) - counts).index_select(0, words.values.long())
+        return hashes.index_select(0, first.index_select(0, token) + inside), token
 
     def _tf_idf(self, batch: RecordBatch) -> tuple[Tensor, Tensor, Tensor]:
-        """Features and their values, one entry per occurrence: those of one feature in one record add up to its value.
+        """Features, their values and whose they are; entries of one feature in one record add up to its value."""
+        blocks = [self._weigh(*block, len(batch.records)) for block in self._blocks(batch)]
+        if len(blocks) == 1:
+            return blocks[0]
+        (features, values, record), (more, of_these, owner) = blocks
+        values = torch.cat([values, self.char_weight * of_these])
+        return torch.cat([features, more]), values, torch.cat([record, owner])
 
-        No size depends on the data but that of the tokens, so nothing waits for a GPU.
+    def _weigh(self, features: Tensor, record: Tensor, records: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The same with their values, of length 1 for each record.
+
+        No size depends on the data but that of the features, so nothing waits for a GPU.
         """
-        features, record = self._features(batch)
         keys, order = (record * len(self.document_frequency) + features).sort()
         features, record = features.index_select(0, order), record.index_select(0, order)
         first = torch.ones_like(keys)
@@ -169,7 +213,7 @@ class WideNgrams(nn.Module):
         seen = self.document_frequency.index_select(0, features)
         idf = torch.where(seen > 0, ((1 + self.documents) / (1 + seen)).log() + 1, 0)
         value = (1 + count.log()) * idf / count  # of one occurrence
-        squares = torch.zeros(len(batch.records), dtype=value.dtype, device=value.device)
+        squares = torch.zeros(records, dtype=value.dtype, device=value.device)
         squares.index_add_(0, record, value.square() * count)
         length = squares.sqrt().clamp_min(torch.finfo(value.dtype).tiny)
         return features, value / length.index_select(0, record), record

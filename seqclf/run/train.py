@@ -109,7 +109,7 @@ def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | 
             split_seed=config["data"]["split_seed"],
             join_fields=not is_part(config["multifield"]),
             start=start,
-            word_indexers=word_indexers(config["embedder"], parts),
+            word_indexers=word_indexers(config["embedder"], config.get("wide"), parts),
             progress=progress,
             multilabel=task.multilabel,
         )

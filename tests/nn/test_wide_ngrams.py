@@ -11,7 +11,8 @@ from torch import Tensor
 from seqclf.batch import RecordBatch
 from seqclf.errors import UserError
 from seqclf.nn.wide_ngrams import WideNgrams
-from seqclf.ragged import Ragged, Rows
+from seqclf.ragged import Ragged, Rows, WordParts
+from seqclf.text.characters import Characters
 
 VOCAB_SIZE = 12
 some_texts = st.lists(st.lists(st.integers(4, VOCAB_SIZE - 1), min_size=1, max_size=8), min_size=1, max_size=6)
@@ -25,10 +26,10 @@ def wide(**options: float) -> WideNgrams:
     return WideNgrams(VOCAB_SIZE, 3, buckets=2**16, **options).double()  # type: ignore[arg-type]
 
 
-def gram_matrix(part: WideNgrams, texts: list[list[int]]) -> Tensor:
+def gram_matrix(part: WideNgrams, records: RecordBatch) -> Tensor:
     """The inner products of the records' features."""
-    features, values, record = part._tf_idf(batch(texts))
-    rows = torch.zeros(len(texts), len(part.document_frequency), dtype=torch.float64)
+    features, values, record = part._tf_idf(records)
+    rows = torch.zeros(len(records), len(part.document_frequency), dtype=torch.float64)
     rows.index_put_((record, features), values, accumulate=True)
     return rows @ rows.T
 
@@ -41,7 +42,48 @@ def test_the_features_are_scikit_learns_sublinear_tf_idf(seen: list[list[int]], 
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, analyzer="word", token_pattern=r"\S+")
     vectorizer.fit([" ".join(map(str, text)) for text in seen])
     rows = vectorizer.transform([" ".join(map(str, text)) for text in asked]).toarray()
-    torch.testing.assert_close(gram_matrix(part, asked), torch.from_numpy(rows @ rows.T), rtol=0, atol=1e-12)
+    torch.testing.assert_close(gram_matrix(part, batch(asked)), torch.from_numpy(rows @ rows.T), rtol=0, atol=1e-12)
+
+
+KNOWN = ["on", "tune", "tuner", "a", "untuned"]
+LETTERS = sorted(set("".join(KNOWN)))
+some_words = st.lists(st.lists(st.sampled_from(KNOWN), min_size=1), min_size=1, max_size=4)
+
+
+@given(some_words, some_words)
+@settings(max_examples=15, deadline=None)
+def test_the_character_ngrams_are_scikit_learns_too(seen: list[list[str]], asked: list[list[str]]) -> None:
+    part = wide(char_weight=0.5, shortest=2, longest=4)
+    part.count([batch_of_words(seen)])
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\S+")
+    characters = TfidfVectorizer(sublinear_tf=True, analyzer=ngrams_inside_of_words)
+    expected = torch.zeros(len(asked), len(asked), dtype=torch.float64)
+    for vectorizer, weight in ((words, 1.0), (characters, 0.5)):
+        vectorizer.fit([" ".join(text) for text in seen])
+        rows = weight * vectorizer.transform([" ".join(text) for text in asked]).toarray()
+        expected += torch.from_numpy(rows @ rows.T)
+    torch.testing.assert_close(gram_matrix(part, batch_of_words(asked)), expected, rtol=0, atol=1e-12)
+
+
+def batch_of_words(texts: list[list[str]]) -> RecordBatch:
+    characters = Characters.fit(dict.fromkeys(LETTERS, 1))
+    distinct = sorted({word for text in texts for word in text})
+    ids = Ragged.from_sequences([[4 + KNOWN.index(word) for word in text] for text in texts])
+    numbers = torch.tensor([distinct.index(word) for text in texts for word in text])
+    parts = Ragged.from_sequences([characters.parts(word) for word in distinct])
+    return RecordBatch(
+        {"tokens": ids, "characters": WordParts(numbers, ids.rows, parts)}, Rows.from_lengths([1] * len(texts))
+    )
+
+
+def ngrams_inside_of_words(text: str) -> list[str]:
+    marked = [f"<{word}>" for word in text.split()]
+    return [word[at : at + n] for word in marked for n in (2, 3, 4) for at in range(len(word) - n + 1)]
+
+
+def test_character_ngrams_of_records_without_characters_are_refused() -> None:
+    with pytest.raises(UserError, match="char_weight"):
+        wide(char_weight=0.5)(batch([[4, 5]]))
 
 
 @pytest.mark.parametrize("weight", [None, torch.tensor([0.5, 1.0, 3.0]).double()])
@@ -126,7 +168,7 @@ def test_it_descends_to_what_a_linear_svm_finds(sparse: bool) -> None:
 def test_the_curvature_is_twice_the_largest_eigenvalue_of_the_second_moments() -> None:
     part, texts = wide(), [[4, 5, 4], [5, 6], [7], [4, 6, 7, 8]]
     part.count([batch(texts)])
-    largest = torch.linalg.eigvalsh(gram_matrix(part, texts)).max() / len(texts)
+    largest = torch.linalg.eigvalsh(gram_matrix(part, batch(texts))).max() / len(texts)
     assert part.curvature.item() == pytest.approx(2 * largest.item(), rel=1e-3)
 
 
@@ -158,7 +200,9 @@ def test_new_classes_leave_the_old_margins_as_they_are() -> None:
     assert not after[:, 3:].any()
 
 
-@pytest.mark.parametrize("options", [{"ngrams": 0}, {"buckets": 0}, {"lr": -1.0}, {"scale": -1.0}])
+@pytest.mark.parametrize(
+    "options", [{"ngrams": 0}, {"buckets": 0}, {"lr": -1.0}, {"scale": -1.0}, {"char_weight": -1.0}, {"longest": 2}]
+)
 def test_an_argument_out_of_its_range_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(UserError):
         WideNgrams(VOCAB_SIZE, 3, **options)  # type: ignore[arg-type]
