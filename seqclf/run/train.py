@@ -30,6 +30,7 @@ from seqclf.run.baselines import run_baselines
 from seqclf.run.callbacks import StepSeed
 from seqclf.run.checkpoints import best_and_last, read_weights
 from seqclf.run.compose import plain
+from seqclf.run.cross_validation import cross_validate
 from seqclf.run.finite import FiniteNumbers
 from seqclf.run.history import History
 from seqclf.run.init_from import Start
@@ -49,12 +50,13 @@ RUN_ROOMS = ("seqclf.data.", "seqclf.text.", "seqclf.run.")
 SHARED_DATA_KEYS = ("batch_size", "max_tokens", "validation_size", "split_seed", "sampler")
 
 
-def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
+def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = (), folder: Path | None = None) -> RunResult:
     """Train, choose the best epoch on validation, test it once, save it.
 
     Args:
         cfg: what `compose` returns.
         parts: classes of your own that the configuration names.
+        folder: the run's folder; None for Hydra's, or a new one under outputs/.
 
     Returns:
         The score, every figure, and where the run and the model are.
@@ -65,6 +67,8 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
     began = time.perf_counter()
     config = plain(cfg)
     check_config(config)
+    if config["cv"] is not None:
+        return cross_validate(cfg, train, parts, folder or run_folder())
     parts = [*parts, *(import_part(name) for name in config["parts"])]
     start = None if config["init_from"] is None else Start(config["init_from"], parts)
     if start is not None:
@@ -83,16 +87,14 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = ()) -> RunResult:
             model.compile_kernels()
         if config["check"]:
             return _checked(config, store)
-        folder = run_folder()
-        return _run(config, source, store, model, folder, began)
+        return _run(config, source, store, model, folder or run_folder(), began)
 
 
 def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | None = None) -> tuple[Source, Store]:
     """The source that `data` names, and the store of its numbered records; `start` is a vocabulary to be grown.
 
     Raises:
-        UserError: for data that cannot be read, that is not what the task reads, or that leaves nothing to choose the
-            epoch by.
+        UserError: for data that cannot be read, that the task does not read, or that leaves nothing to choose by.
     """
     node = {name: value for name, value in config["data"].items() if name not in SHARED_DATA_KEYS}
     source: Source = make(node, "data", rooms=RUN_ROOMS)
