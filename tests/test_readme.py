@@ -64,7 +64,7 @@ def test_your_own_data_then_evaluate_then_predict(tmp_path: Path) -> None:
     (command,) = [command for command in COMMANDS if "data.train=train.csv" in command]
     run([str(ROOT / "train.py"), *words_of(command), *QUICK, "hydra.run.dir=RUN"], tmp_path)
     for script in ("evaluate", "predict"):
-        (command,) = [command for command in COMMANDS if f"scripts/{script}.py" in command]
+        command = next(command for command in COMMANDS if f"scripts/{script}.py" in command)
         run([str(ROOT / "scripts" / f"{script}.py"), *words_of(command)], tmp_path)
     assert len((tmp_path / "predictions.csv").read_text().splitlines()) == 61
 

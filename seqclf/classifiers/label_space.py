@@ -51,10 +51,26 @@ class LabelSpace(Trainable):
         """The names of records' labels as class indices `(R,)`: -1 for one that is not among the classes."""
         return torch.from_numpy(self.vocab.label_indices(labels)).long()
 
-    def given_labels(self, probabilities: Sequence[Sequence[float]]) -> list[tuple[list[str], float]]:
-        """The label that each record of these probabilities `(R, C)` is given, the likeliest, and its probability."""
-        best = [max(range(len(row)), key=row.__getitem__) for row in probabilities]
-        return [([self.vocab.labels[index]], row[index]) for index, row in zip(best, probabilities, strict=True)]
+    def given_labels(
+        self, probabilities: Sequence[Sequence[float]], thresholds: Mapping[str, float] | None = None
+    ) -> list[tuple[list[str] | None, float]]:
+        """The label that each record of these probabilities `(R, C)` is given, and its probability.
+
+        Args:
+            probabilities: of every class.
+            thresholds: of some labels the least probability to be given; the others have none.
+
+        Returns:
+            For each record the likeliest label that reaches its threshold, in a list; None, and the highest
+            probability, where none does.
+        """
+        limits = [(thresholds or {}).get(label, 0.0) for label in self.vocab.labels]
+        given: list[tuple[list[str] | None, float]] = []
+        for row in probabilities:
+            reached = [index for index, limit in enumerate(limits) if row[index] >= limit]
+            best = max(reached or range(len(row)), key=row.__getitem__)
+            given.append(([self.vocab.labels[best]] if reached else None, row[best]))
+        return given
 
     def decode(self, output_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         """Add what a person reads.

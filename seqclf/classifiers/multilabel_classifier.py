@@ -113,19 +113,27 @@ class MultilabelClassifier(SequenceClassifier):
     def decode(self, output_dict: Mapping[str, Tensor]) -> dict[str, Any]:
         """As `SequenceClassifier.decode`, and for each record `labels`: those that it is given."""
         given = self.given_labels(output_dict["class_probabilities"].tolist())
-        return {**super().decode(output_dict), "labels": [labels for labels, _ in given]}
+        return {**super().decode(output_dict), "labels": [labels or [] for labels, _ in given]}
 
-    def given_labels(self, probabilities: Sequence[Sequence[float]]) -> list[tuple[list[str], float]]:
+    def given_labels(
+        self, probabilities: Sequence[Sequence[float]], thresholds: Mapping[str, float] | None = None
+    ) -> list[tuple[list[str] | None, float]]:
         """The labels that records of these probabilities `(R, C)` are given: those above their threshold.
+
+        Args:
+            probabilities: of every class.
+            thresholds: of some labels, in place of the model's own.
 
         Returns:
             For each record the labels in the order of the classes, and the probability that these are all and no
             other, as if each stood for itself.
         """
-        thresholds = (self.thresholds.logit() / self.temperature).sigmoid().tolist()  # they were tuned at 1
-        found = []
+        tuned = (self.thresholds.logit() / self.temperature).sigmoid().tolist()  # at a temperature of 1
+        own = dict(zip(self.vocab.labels, tuned, strict=True))
+        limits = list((own | dict(thresholds or {})).values())
+        found: list[tuple[list[str] | None, float]] = []
         for row in probabilities:
-            given = [chance > limit for chance, limit in zip(row, thresholds, strict=True)]
+            given = [chance > limit for chance, limit in zip(row, limits, strict=True)]
             whole = prod(chance if is_given else 1 - chance for chance, is_given in zip(row, given, strict=True))
             found.append(([label for label, one in zip(self.vocab.labels, given, strict=True) if one], whole))
         return found

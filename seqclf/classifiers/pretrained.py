@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +10,7 @@ from seqclf.classifiers.evaluation import evaluate
 from seqclf.classifiers.label_space import LabelSpace
 from seqclf.errors import UserError
 from seqclf.inference import model_folder
+from seqclf.inference.decision import Decision
 from seqclf.inference.predict import Example, Prediction, predict, texts_of
 
 
@@ -38,9 +39,26 @@ class Pretrained(LabelSpace):
             raise UserError(f"{folder} holds a {type(model).__name__}, not a {cls.__name__}.")
         return model.eval()
 
-    def predict(self, records: Sequence[Example]) -> list[Prediction]:
-        """The label and all probabilities of each record: a dict from field to text, a list of texts, or one text."""
-        return predict(self, records)
+    def predict(
+        self,
+        records: Sequence[Example],
+        *,
+        top_k: int | None = None,
+        abstain: float | None = None,
+        thresholds: Mapping[str, float] | float | None = None,
+    ) -> list[Prediction]:
+        """The label and the probabilities of each record.
+
+        Args:
+            records: each a dict from field to text, a list of texts, or one text.
+            top_k: how many of the likeliest classes are told; None for all.
+            abstain: below this probability of being right a record is given no label.
+            thresholds: the least probability for a label to be given, one for all or by name; see `Decision`.
+
+        Raises:
+            UserError: for a record that names no field of the model, or holds something that is not text.
+        """
+        return predict(self, records, Decision(top_k, abstain, thresholds))
 
     def evaluate(self, records: Sequence[Example], labels: Sequence[str]) -> dict[str, float]:
         """Every figure of the model on these records and their labels; unknown labels count as wrong."""

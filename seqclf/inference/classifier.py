@@ -27,8 +27,13 @@ class Classifier(Protocol):
     def __call__(self, tokens: RecordBatch, *, label: Tensor | None = None) -> Mapping[str, Tensor]:
         """Classify a batch."""
 
-    def given_labels(self, probabilities: Sequence[Sequence[float]]) -> list[tuple[list[str], float]]:
-        """The labels that each record of these probabilities `(R, C)` is given, and the probability of that."""
+    def given_labels(
+        self, probabilities: Sequence[Sequence[float]], thresholds: Mapping[str, float] | None = None
+    ) -> list[tuple[list[str] | None, float]]:
+        """The labels that each record of these probabilities `(R, C)` is given, and the probability of that.
+
+        `thresholds` are the least probabilities of some labels; None stands where no label reaches its own.
+        """
 
     def eval(self) -> Any:
         """Switch dropout off."""

@@ -16,6 +16,7 @@ from seqclf.data.records import IndexedRecords
 from seqclf.data.typed import as_text
 from seqclf.errors import UserError, nearest
 from seqclf.inference.classifier import Classifier
+from seqclf.inference.decision import Decision
 from seqclf.text.columns import Column
 from seqclf.text.label_sets import list_cell
 from seqclf.text.vocabulary import Vocabulary
@@ -39,15 +40,17 @@ class Prediction:
         probability: that this is right; of several labels as if each stood for itself.
         probabilities: every class's, by name.
         labels: the labels that it was given: one, or any number where it may have several.
+        abstained: whether it was given none because nothing was sure enough; `label` is empty then.
     """
 
     label: str
     probability: float
     probabilities: dict[str, float]
     labels: tuple[str, ...]
+    abstained: bool = False
 
 
-def predict(model: Classifier, records: Sequence[Example]) -> list[Prediction]:
+def predict(model: Classifier, records: Sequence[Example], decision: Decision | None = None) -> list[Prediction]:
     """Classify records.
 
     Args:
@@ -56,6 +59,7 @@ def predict(model: Classifier, records: Sequence[Example]) -> list[Prediction]:
             field, a text. Where the model reads sentences, a list of texts may stand for a text. A field may be missing
             or None; fields that the model does not know are passed over. A pair is a mapping from column to text
             (`left_title`, ...), or a sequence of two such records.
+        decision: how labels are given; None for the model's own way.
 
     Returns:
         One prediction per record, in order.
@@ -64,12 +68,22 @@ def predict(model: Classifier, records: Sequence[Example]) -> list[Prediction]:
         UserError: for a record that names no field of the model, or holds something that is not text.
     """
     texts = texts_of(model.vocab, records)
-    rows = probabilities(model, texts).tolist()
+    return [*told(model, probabilities(model, texts).tolist(), decision)]
+
+
+def told(model: Classifier, rows: Sequence[Sequence[float]], decision: Decision | None = None) -> Iterator[Prediction]:
+    """What is said of records of these probabilities `(R, C)`.
+
+    Args:
+        model: knows the labels, and how they are given.
+        rows: probabilities of every class.
+        decision: how labels are given; None for the model's own way.
+    """
+    decision = decision or Decision()
     separator = model.vocab.label_separator or ""
-    return [
-        Prediction(separator.join(given), chance, dict(zip(model.vocab.labels, row, strict=True)), tuple(given))
-        for row, (given, chance) in zip(rows, model.given_labels(rows), strict=True)
-    ]
+    for row, (given, chance) in zip(rows, decision.given(model, rows), strict=True):
+        chances = decision.told(dict(zip(model.vocab.labels, row, strict=True)))
+        yield Prediction(separator.join(given or ()), chance, chances, tuple(given or ()), given is None)
 
 
 def probabilities(model: Classifier, texts: Sequence[Sequence[str]]) -> npt.NDArray[np.float32]:

@@ -2,25 +2,105 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from seqclf.data.columns import checked
 from seqclf.data.table import Row, Table
 from seqclf.errors import UserError, nearest
 from seqclf.inference.atomic import replacing
 from seqclf.inference.classifier import Classifier
+from seqclf.inference.decision import Decision
+from seqclf.inference.pieces_folder import PiecesFolder
 from seqclf.inference.predict import probabilities
+from seqclf.inference.row_writers import FORMATS, writing
 from seqclf.text.columns import NUMERIC
-from seqclf.text.label_sets import SEPARATOR, is_list, list_texts, readable_cell
+from seqclf.text.label_sets import SEPARATOR, readable_cell
 from seqclf.text.vocabulary import Vocabulary
 
 PIECE = 8192  # rows that are read, sorted by length and predicted together
-FORMATS = (".csv", ".jsonl")
 OWN_COLUMNS = ("row", "label", "prediction", "probability")
+Piece = list[tuple[int, tuple[str, ...]]]
+
+
+class TablePredictions:
+    """The predictions of a table, one row per record, in the order of the records; memory does not grow with the table.
+
+    The columns are `row` (counted from 0), every text column as read, `label` where there is one, `prediction`,
+    `probability` and `probability/LABEL` for each class; of the `top_k` likeliest classes alone `rank1`,
+    `rank1/probability` and so on.
+
+    Args:
+        model: the classifier.
+        table: where the records are read from; a text column that it lacks is a missing field.
+        label: the column that holds the labels; None where there is none.
+        rows: the rows to predict; None for all.
+        decision: how labels are given.
+
+    Raises:
+        UserError: for a table without any of the model's text columns, or a threshold of an unknown label.
+    """
+
+    def __init__(
+        self,
+        model: Classifier,
+        table: Table,
+        label: str | None = None,
+        rows: Container[int] | None = None,
+        decision: Decision | None = None,
+    ) -> None:
+        vocab = model.vocab
+        if vocab.segment is not None:
+            table.allow_lists(*vocab.columns)
+        label = label if label in table.columns else None
+        self._model, self._rows, self._decision = model, rows, decision or Decision()
+        self._decision.limits(vocab.labels)
+        self._records = read_records(table, vocab, label)
+        ranks = [f"rank{rank + 1}" for rank in range(min(self._decision.top_k or 0, vocab.num_labels))]
+        told = [f"probability/{name}" for name in vocab.labels]
+        if self._decision.top_k is not None:
+            told = [name for rank in ranks for name in (rank, f"{rank}/probability")]
+        own = {*OWN_COLUMNS, *told}
+        gold = [] if label is None else ["label"]
+        self.header = ["row", *(f"text/{name}" if name in own else name for name in vocab.columns), *gold]
+        self.header += ["prediction", "probability", *told]
+        self.numbers = [name for name in ("probability", *told) if name not in ranks]
+
+    def pieces(self, skip: int = 0) -> Iterator[list[list[Any]]]:
+        """The rows that are written, some thousands at a time.
+
+        Args:
+            skip: how many pieces are passed over: they were predicted before.
+
+        Raises:
+            UserError: for a cell that is wrong, when it is reached.
+        """
+        vocab = self._model.vocab
+        width, separator = len(vocab.columns), vocab.label_separator or SEPARATOR
+        for number, piece in enumerate(_pieces(self._records, self._rows)):
+            if number < skip:
+                continue
+            texts = [values[:width] for _, values in piece]
+            chances = probabilities(self._model, texts).tolist()
+            given = self._decision.given(self._model, chances)
+            yield [
+                [
+                    row,
+                    *words,
+                    *(readable_cell(cell, separator) for cell in values[width:]),
+                    separator.join(labels or ()),
+                    chance,
+                    *self._told(each),
+                ]
+                for (row, values), words, (labels, chance), each in zip(piece, texts, given, chances, strict=True)
+            ]
+
+    def _told(self, chances: Sequence[float]) -> list[Any]:
+        if self._decision.top_k is None:
+            return list(chances)
+        return list(chain(*self._decision.told(dict(zip(self._model.vocab.labels, chances, strict=True))).items()))
 
 
 def write_predictions(
@@ -30,47 +110,38 @@ def write_predictions(
     label: str | None = None,
     rows: Container[int] | None = None,
     progress: Callable[[str, int], None] | None = None,
+    decision: Decision | None = None,
+    resume: Mapping[str, Any] | None = None,
 ) -> int:
-    """Predict a table and write one line per row, in the order of the rows; memory does not grow with the table.
-
-    The columns are `row` (counted from 0), every text column as read, `label` where there is one, `prediction`,
-    `probability` and `probability/LABEL` for each class.
+    """Predict a table into a file, as `TablePredictions` has its rows.
 
     Args:
         model: the classifier.
-        table: where the records are read from; a text column that it lacks is a missing field.
-        output: a .csv or .jsonl file; it is there whole or not at all.
+        table: where the records are read from.
+        output: a .csv, .jsonl or .parquet file; it is there whole or not at all.
         label: the column that holds the labels; None where there is none.
         rows: the rows to predict; None for all.
         progress: called as `progress(what, rows)` with how many rows are done.
+        decision: how labels are given; None for the model's own way.
+        resume: what the predictions depend on besides, if they are to be kept piece by piece in a folder beside
+            `output`, and taken from there by another call with the same; None writes them in one go.
 
     Returns:
         How many rows were written.
 
     Raises:
-        UserError: for another file ending, or a table without any of the model's text columns.
+        UserError: for another file ending, and as `TablePredictions`.
     """
     if output.suffix not in FORMATS:
         raise UserError(f"{output}: predictions are written as {' or '.join(FORMATS)}, not {output.suffix!r}.")
-    fields = model.vocab.columns
-    if model.vocab.segment is not None:
-        table.allow_lists(*fields)
-    label = label if label in table.columns else None
-    records = read_records(table, model.vocab, label)
-    header = ["row", *(f"text/{name}" if name in OWN_COLUMNS else name for name in fields)]
-    header += [] if label is None else ["label"]
-    header += ["prediction", "probability", *(f"probability/{name}" for name in model.vocab.labels)]
-    separator = model.vocab.label_separator or SEPARATOR
+    predictions = TablePredictions(model, table, label, rows, decision)
+    form = (output.suffix, predictions.header, predictions.numbers)
+    if resume is not None:
+        return PiecesFolder(output, resume, *form).fill(predictions.pieces, progress)
     written = 0
-    with replacing(output) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
-        write = _writer(file, header, output.suffix)
-        for piece in _pieces(records, rows):
-            texts = [values[: len(fields)] for _, values in piece]
-            chances = probabilities(model, texts).tolist()
-            given = model.given_labels(chances)
-            for (row, values), words, (labels, chance), each in zip(piece, texts, given, chances, strict=True):
-                gold = [readable_cell(cell, separator) for cell in values[len(fields) :]]
-                write([row, *words, *gold, separator.join(labels), chance, *each])
+    with replacing(output) as temporary, writing(temporary, *form) as write:
+        for piece in predictions.pieces():
+            write(piece)
             written += len(piece)
             if progress is not None:
                 progress("predicting", written)
@@ -108,30 +179,8 @@ def read_records(table: Table, vocab: Vocabulary, label: str | None = None) -> I
     return (Row(row.line, tuple(["" if at is None else row.values[at] for at in places])) for row in rows)
 
 
-def _writer(file: IO[str], header: list[str], suffix: str) -> Callable[[list[Any]], None]:
-    if suffix == ".jsonl":
-        return lambda row: print(_json(dict(zip(header, map(_listed, row), strict=True))), file=file)
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    return lambda row: _write_row(writer, row)
-
-
-def _write_row(writer: Any, row: list[Any]) -> None:
-    values = [format(value, ".8g") if isinstance(value, float) else _listed(value) for value in row]
-    writer.writerow([_json(value) if isinstance(value, list) else value for value in values])
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _listed(value: Any) -> Any:
-    """A cell that is a list as the list that was read."""
-    return list_texts(value) if isinstance(value, str) and is_list(value) else value
-
-
-def _pieces(records: Iterator[Row], rows: Container[int] | None) -> Iterator[list[tuple[int, tuple[str, ...]]]]:
-    piece: list[tuple[int, tuple[str, ...]]] = []
+def _pieces(records: Iterator[Row], rows: Container[int] | None) -> Iterator[Piece]:
+    piece: Piece = []
     for number, row in enumerate(records):
         if rows is None or number in rows:
             piece.append((number, row.values))

@@ -1,0 +1,22 @@
+"""How often does each value stand in its row?"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+def occurrences(keys: Tensor) -> Tensor:
+    """For each of the whole numbers `(R, M)` how often it stands in its row; every size is that of the rectangle.
+
+    Args:
+        keys: rows of numbers.
+
+    Returns:
+        `(R, M)`.
+    """
+    ordered, order = keys.sort(dim=1)
+    begins = pad((ordered[:, 1:] != ordered[:, :-1]).to(keys.dtype), (1, 0))
+    run = begins.cumsum(dim=1)  # which distinct number of the row each is
+    ones = torch.ones_like(keys)
+    counts = torch.zeros_like(keys).scatter_add(1, run, ones).gather(1, run)
+    return torch.zeros_like(keys).scatter(1, order, counts)
