@@ -148,7 +148,7 @@ def test_records_come_through_a_pipe_and_go_into_one(model: Path, records: Path,
     lines = b"".join(json.dumps({"title": text, "body": None}).encode() + b"\n" for text in TEXTS[:3]) + b'{"title"\n'
     done = pipe(f"model={model}", "input=-", "output=-", "format=jsonl", given=lines)
     assert done.returncode == 2
-    assert done.stderr.startswith(b"Error: standard input, line 4: ")
+    assert done.stderr.startswith(b"Error: standard input, line 4, ")
 
 
 @pytest.mark.parametrize(
