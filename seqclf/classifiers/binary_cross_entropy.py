@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F  # noqa: N812  # as everyone calls it
 from torch import Tensor
 
@@ -34,7 +35,11 @@ class BinaryCrossEntropy(CrossEntropy):
         targets = labels.remainder(2).to(logits.dtype)
         targets = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
         losses = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=self.weight, reduction="none")
-        return losses.mean(dim=1).sum(), logits.new_tensor(float(len(logits)))
+        return losses.mean(dim=1).sum(), self.total_weight(labels).to(logits.dtype)
+
+    def total_weight(self, labels: Tensor) -> Tensor:
+        """The number of records with these labels `(B, C)`, a scalar: what the mean loss is divided by."""
+        return torch.tensor(len(labels), device=labels.device)
 
     def divergence(self, logits: Tensor, others: Tensor) -> Tensor:
         """How far two predictions for the same records are from each other: symmetric Kullback-Leibler divergence.

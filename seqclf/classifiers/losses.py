@@ -80,10 +80,12 @@ class CrossEntropy(nn.Module):
         loss = F.cross_entropy(
             logits, targets, self.weight, ignore_index=-1, reduction="sum", label_smoothing=self.label_smoothing
         )
-        known = targets >= 0
-        if self.weight is None:
-            return loss, known.sum().to(loss.dtype)
-        return loss, (self.weight[targets] * known).sum()
+        return loss, self.total_weight(targets).to(loss.dtype)
+
+    def total_weight(self, labels: Tensor) -> Tensor:
+        """The sum of the weights of records with these labels, a scalar: what the mean loss is divided by."""
+        known = labels >= 0
+        return known.sum() if self.weight is None else (self.weight[labels.clamp(min=0)] * known).sum()
 
     def divergence(self, logits: Tensor, others: Tensor) -> Tensor:
         """How far two predictions of the same records are from each other, on average.

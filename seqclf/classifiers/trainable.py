@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
-import pytorch_lightning as pl
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import Metric
@@ -17,15 +16,15 @@ from seqclf.classifiers.clipping import clip_gradients
 from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.metrics import StageMetrics, figure_names
 from seqclf.classifiers.multilabel_metrics import MultilabelMetrics
+from seqclf.classifiers.several_batches import SeveralBatches
 from seqclf.nn.regularizer import Regularizer
-from seqclf.nn.wide_ngrams import WideNgrams
 
 STAGES = ("train", "validation", "test")
 Figures = StageMetrics | MultilabelMetrics
 LOWER_IS_BETTER = ("loss", "calibration_error")
 
 
-class Trainable(pl.LightningModule):
+class Trainable(SeveralBatches):
     """The glue between a classifier and Lightning; a subclass gives `forward` and these attributes.
 
     Attributes:
@@ -33,6 +32,7 @@ class Trainable(pl.LightningModule):
         accuracy: the accuracy metric, or a function from the number of classes to one.
         regularizer: a penalty added to the training loss.
         optimizer: makes an optimiser from named parameters.
+        loss: the loss, which says what a batch weighs.
         scheduler: `(optimizer, total_steps, monitor, mode) -> dict`, a Lightning scheduler configuration.
         monitor: the figure that decides which epoch is the best.
         step: `(model, batch) -> loss`, what a step of training makes of a batch; None reads it once, as it is.
@@ -48,8 +48,6 @@ class Trainable(pl.LightningModule):
     monitor: str
     step: Callable[[Any, RecordBatch], Tensor] | None
     _recorded = True
-    _examples = 0  # in the batch that is being trained on
-    wide: WideNgrams | None
     metric_options: MetricOptions
     watch_norm: Callable[[Tensor], None] | None = None
 
@@ -135,9 +133,9 @@ class Trainable(pl.LightningModule):
 
     def training_step(self, batch: RecordBatch, batch_idx: int) -> Tensor:
         """One step of training; returns the loss with the regularizer's penalty."""
-        self._examples = len(batch)
         loss: Tensor = self.step(self, batch) if self.step else self(batch, label=batch.labels)["loss"]
-        return loss if self.regularizer is None else loss + self.regularizer(self)
+        loss = loss if self.regularizer is None else loss + self.regularizer(self)
+        return self.weighed(loss, batch)
 
     def validation_step(self, batch: RecordBatch, batch_idx: int) -> None:
         """One step of validation: records the metrics."""
@@ -186,8 +184,8 @@ class Trainable(pl.LightningModule):
             scaler = getattr(
                 self.trainer.precision_plugin, "scaler", None
             )  # it unscales what the optimiser holds alone
-            records = self._examples * self.trainer.world_size * self.trainer.accumulate_grad_batches
-            self.wide.descend(records, share if scaler is None else share / scaler.get_scale())
+            share = share * self.mean_weight if scaler is None else share * self.mean_weight / scaler.get_scale()
+            self.wide.descend(self.examples, share)
 
     @property
     def monitor_mode(self) -> str:

@@ -103,6 +103,10 @@ class DataModule(pl.LightningDataModule):
         self, records: IndexedRecords, batch_size: int, shuffle: bool, classes: IntArray | None = None
     ) -> DataLoader[RecordBatch]:
         rank, world_size = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+        if len(records) < world_size:  # a rank without a record would not come to where the others wait for it
+            raise UserError(
+                f"{len(records)} records cannot be shared among {world_size} processes: give fewer devices."
+            )
         sampler = BatchSampler(
             records.lengths, batch_size, self.max_tokens, self.seed, shuffle, rank, world_size, classes
         )

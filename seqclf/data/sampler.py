@@ -21,8 +21,8 @@ class BatchSampler(Sampler[IntArray]):
 
     In training the records are shuffled, sorted by length inside windows of at most 50 batches, cut into batches, and
     the batches are shuffled; each rank takes every n-th record of a global batch, and records that do not fill the last
-    round of ranks are left out. In evaluation (`shuffle=False`) the longest records come first, each record is in one
-    batch of one rank, and nothing is left out. The order depends on `seed` and the epoch alone.
+    round of ranks are left out. In evaluation (`shuffle=False`) the longest records come first, each rank takes every
+    n-th of them, so that none is idle, and nothing is left out. The order depends on `seed` and the epoch alone.
 
     Args:
         lengths: tokens of each record `(R,)`.
@@ -104,10 +104,9 @@ class BatchSampler(Sampler[IntArray]):
         return [batches[place] for place in rng.permutation(len(batches))[: self._number]]
 
     def _evaluate(self) -> list[IntArray]:
-        order = np.argsort(-self.lengths, kind="stable")
+        order = np.argsort(-self.lengths, kind="stable")[self.rank :: self.world_size]
         edges = self._edges(self.lengths[order], window=len(order))
-        batches = [order[start:stop] for start, stop in pairwise(edges)]
-        return batches[self.rank :: self.world_size]
+        return [order[start:stop] for start, stop in pairwise(edges)]
 
     def _window(self) -> int:
         """How many rounds are sorted together."""

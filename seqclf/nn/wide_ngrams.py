@@ -87,14 +87,14 @@ class WideNgrams(nn.Module):
         return weighted.new_zeros((len(batch.records), weighted.shape[1])).index_add_(0, record, weighted) + self.bias
 
     def mean_hinge(self, margins: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Squared hinge of each class against the rest, on average over the records; a negative label adds nothing.
+        """Squared hinge of each class against the rest, its mean over the records; a negative label adds nothing.
 
         Args:
             margins: `(B, C)`.
             labels: class indices `(B,)`; or, where a record may have any number of labels, `(B, C)` as in a
                 `RecordBatch`.
-            weight: what the records of each class count, beside those of the class that counts most, `(C,)`; of any
-                number of labels, what having each counts beside not having it; None for the same.
+            weight: what the records of each class count, `(C,)`; of any number of labels, what having each counts
+                beside not having it; None for the same.
 
         Returns:
             A scalar.
@@ -108,10 +108,9 @@ class WideNgrams(nn.Module):
         targets = labels.clamp(min=0)
         sides = 2 * F.one_hot(targets, margins.shape[1]) - 1  # (B, C), 1 for the class and -1 for the rest
         known = labels >= 0
-        losses = F.relu(1 - sides * margins).square().sum(dim=1) * known
-        if weight is not None:
-            losses = losses * weight[targets] / weight.max()
-        return losses.sum() / known.sum().clamp(min=1)
+        losses = F.relu(1 - sides * margins).square().sum(dim=1)
+        each = known if weight is None else weight[targets] * known
+        return (losses * each).sum() / each.sum().clamp(min=1e-30)
 
     @torch.no_grad()
     def count(self, batches: Iterable[RecordBatch]) -> None:
@@ -127,12 +126,13 @@ class WideNgrams(nn.Module):
             self.curvature.fill_(self._curvature(first))
 
     @torch.no_grad()
-    def descend(self, records: int, share: float = 1.0) -> None:
+    def descend(self, records: float | Tensor, share: float | Tensor = 1.0) -> None:
         """A step along the gradients that the parameters have, which are used up.
 
         Args:
             records: how many the gradients are the mean of.
-            share: of the rate that is due now.
+            share: of the rate that is due now; where records differ in weight, times what they weigh on average beside
+                one that weighs most: the curvature is that of records which all weigh the same.
         """
         longest = 1 / self.curvature.clamp_min(1e-30)  # longer steps need not go down
         rate = share * (self.lr * records * torch.ones_like(longest)).minimum(longest)

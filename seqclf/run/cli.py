@@ -71,6 +71,10 @@ def _run_hydra(arguments: Sequence[str]) -> None:
     sweeps = [argument for argument in arguments if argument in ("-m", "--multirun")]  # Hydra wants them at either end
     typed = [argument for argument in arguments if argument not in sweeps]
     arguments = [*with_model_choices(typed), *sweeps]
+    if _rank(typed):
+        arguments += ["hydra.run.dir=.", "hydra.output_subdir=null"]  # rank 0 makes the run's folder
+    if sweeps and (_rank(typed) or "LOCAL_RANK" in os.environ):
+        raise UserError("-m: each job of a sweep starts its own processes, trainer=ddp; leave torchrun or srun out.")
     sys.argv[1:] = arguments
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra lets its errors out, and they are explained here
     main = hydra.main(config_path=str(conf_path()), config_name="config", version_base="1.3")
@@ -78,6 +82,14 @@ def _run_hydra(arguments: Sequence[str]) -> None:
         main(_job)()
     except COMPOSITION_ERRORS as error:
         raise explain_composition_error(error, arguments) from error
+
+
+def _rank(typed: Sequence[str]) -> int:
+    """Which process of a run this is, where torchrun, SLURM or the user's hand on every machine have started it."""
+    names = ["RANK", "NODE_RANK"]
+    if {"trainer=slurm", "trainer.launcher=slurm"} & set(typed):
+        names.append("SLURM_PROCID")
+    return max(int(os.environ.get(name, 0)) for name in names)
 
 
 def _job(config: DictConfig) -> float:
@@ -91,7 +103,8 @@ def _job(config: DictConfig) -> float:
     try:
         check_config(plain(config))  # a wrong key or value is said before torch is imported
         config = started(config, HydraConfig.get().overrides.task)
-        _keep(config, Path(HydraConfig.get().runtime.output_dir))
+        if HydraConfig.get().output_subdir is not None:
+            _keep(config, Path(HydraConfig.get().runtime.output_dir))
         from seqclf.run.train import train
 
         return train(config).score
@@ -99,7 +112,7 @@ def _job(config: DictConfig) -> float:
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
         if hydra.mode == RunMode.RUN:
-            if isinstance(error, UserError):
+            if isinstance(error, UserError) and hydra.output_subdir is not None:
                 _remove_unused(folder)
             sys.exit(_report(error))
         text = _message(error)

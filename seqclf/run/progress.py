@@ -94,7 +94,7 @@ class RunProgress(ProgressBar):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: RecordBatch, batch_idx: int
     ) -> None:
         """Count; look at the figures when it is time to."""
-        self._records += len(batch)
+        self._records += len(batch) * trainer.world_size  # every rank has as many
         now = time.perf_counter()
         if self._progress is None or now - self._shown < INTERVAL:
             return
@@ -107,10 +107,11 @@ class RunProgress(ProgressBar):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the bar down and say what the epoch came to."""
         self._stop()
+        assert isinstance(pl_module, SequenceClassifier)
+        # Lightning's own copy comes after the callbacks; and all ranks compute, or none
+        train = pl_module.metrics_of("train").compute()
         if not self.visible or not trainer.is_global_zero:
             return
-        assert isinstance(pl_module, SequenceClassifier)
-        train = pl_module.metrics_of("train").compute()  # Lightning's own copy comes after the callbacks
         figures = trainer.callback_metrics | {f"train/{name}": value for name, value in train.items()}
         shown = [f"{name} {float(figures[name]):.4f}" for name in TOLD if name in figures]
         rate = f"{self.rates[-1]:,.0f} records/s" if self.rates else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,13 +21,10 @@ from seqclf.build import build_classifier
 from seqclf.classifiers.multilabel_classifier import MultilabelClassifier
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.data.datamodule import DataModule
-from seqclf.data.source import Source, Tables
+from seqclf.data.source import Source
 from seqclf.data.store import Store, build_store
 from seqclf.errors import UserError, nearest
-from seqclf.inference.model_folder import save
-from seqclf.inference.predict_table import write_predictions
 from seqclf.parts import Parts, is_part, make, resolve
-from seqclf.run.baselines import run_baselines
 from seqclf.run.callbacks import StepSeed
 from seqclf.run.checkpoints import best_and_last, read_weights
 from seqclf.run.compose import plain
@@ -34,11 +32,12 @@ from seqclf.run.cross_validation import cross_validate
 from seqclf.run.finite import FiniteNumbers
 from seqclf.run.history import History
 from seqclf.run.init_from import Start
+from seqclf.run.outputs import write_outputs
 from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
 from seqclf.run.progress import RunProgress, watching
-from seqclf.run.report import write_report
-from seqclf.run.results import RunResult, git_commit, show, versions, write_metrics
+from seqclf.run.ranks import joined, start_ranks, threads_of, to_be_started
+from seqclf.run.results import RunResult, git_commit, versions
 from seqclf.run.schema import check_config
 from seqclf.run.tracker import tracking
 from seqclf.text.vocabulary import Vocabulary
@@ -64,16 +63,31 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = (), folder: Path |
     Raises:
         UserError: for a mistake in the configuration or in the data.
     """
-    began = time.perf_counter()
     config = plain(cfg)
     check_config(config)
+    folder = folder or run_folder()
     if config["cv"] is not None:
-        return cross_validate(cfg, train, parts, folder or run_folder())
+        return cross_validate(cfg, train, parts, folder)
+    if not config["check"] and to_be_started(config["trainer"]):
+        return start_ranks(train_rank, config, parts, folder)
+    return train_rank(config, parts, folder)
+
+
+def train_rank(config: Mapping[str, Any], parts: Parts, folder: Path) -> RunResult:
+    """What one process of a run does, most often the only one; every rank returns the same figures, rank 0 writes.
+
+    Args:
+        config: plain and checked.
+        parts: as for `train`.
+        folder: of the run.
+    """
+    began = time.perf_counter()
     parts = [*parts, *(import_part(name) for name in config["parts"])]
     start = None if config["init_from"] is None else Start(config["init_from"], parts)
     if start is not None:
         start.check(config)
-    with run_settings(int(config["seed"]), config["trainer"]["threads"]):
+    ranks = nullcontext(folder) if config["check"] else joined(config["trainer"], folder)
+    with ranks as folder, run_settings(int(config["seed"]), threads_of(config["trainer"])):
         source, store = open_data(config, parts, None if start is None else start.vocab)
         assert store.train.labels is not None  # a store is not built without them
         counts = np.bincount(store.train.labels, minlength=store.vocabulary.num_labels).tolist()
@@ -87,7 +101,7 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = (), folder: Path |
             model.compile_kernels()
         if config["check"]:
             return _checked(config, store)
-        return _run(config, source, store, model, folder or run_folder(), began)
+        return _run(config, source, store, model, folder, began)
 
 
 def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | None = None) -> tuple[Source, Store]:
@@ -170,42 +184,21 @@ def _run(
             raise UserError("Nothing was trained: trainer.max_epochs must be at least 1.")
         model.load_state_dict(read_weights(folder / "checkpoints" / "best.ckpt"))
         metrics = _figures(trainer, model, data, history, progress)
-    tables = source.tables()
-    if config["baselines"]:
-        metrics |= run_baselines(source, store)
-    save(model, folder / "model")
-    paths = {"model": folder / "model", "metrics": folder / "metrics.json"}
-    paths |= {"predictions": folder / "predictions.csv", "report": folder / "report.html"}
-    _write_predictions(model, tables, store, paths["predictions"])
     metrics |= {
         "monitor": model.monitor,
         "score": history.epochs[history.best][model.monitor],
         "best_epoch": history.best + 1,
         "epochs": len(history.epochs),
         "steps": trainer.global_step,
-        "seconds": time.perf_counter() - began,
         "seed": int(config["seed"]),
         "temperature": model.temperature,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "versions": versions(),
         "git": git_commit(),
     }
-    write_metrics(metrics, paths["metrics"])
-    write_report(metrics, history.epochs, store.report, model.output_classes, paths["report"])
-    show(metrics, {"run": folder, **paths})
-    return RunResult(metrics["score"], metrics, folder, paths["model"])
-
-
-def _write_predictions(model: SequenceClassifier, tables: Tables, store: Store, file: Path) -> None:
-    """Of the test records, or of the validation records where there are none to test on."""
-    rows = None
-    table = tables.test or tables.validation
-    if table is None:  # the validation records were cut from the training table
-        assert tables.train is not None
-        assert store.validation is not None
-        table, rows = tables.train, set(store.validation.rows.tolist())
-    with watching() as progress:
-        write_predictions(model, table, file, tables.label, rows, progress)
+    if trainer.is_global_zero:
+        write_outputs(folder, config, source, store, model, history.epochs, metrics, began)
+    return RunResult(metrics["score"], metrics, folder, folder / "model")
 
 
 def _make_trainer(

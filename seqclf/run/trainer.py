@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
@@ -10,6 +11,15 @@ from pytorch_lightning.loggers import Logger
 
 from seqclf.errors import UserError
 from seqclf.run.checkpoints import AtomicCheckpointIO
+from seqclf.run.ranks import Launcher, cluster, local_ranks
+from seqclf.run.strategies import Strategy, make_strategy
+
+LEAN = {
+    "num_sanity_val_steps": 0,
+    "log_every_n_steps": 100,
+    "enable_model_summary": False,
+    "use_distributed_sampler": False,
+}
 
 
 def make_trainer(
@@ -26,6 +36,8 @@ def make_trainer(
     limit_train_batches: int | None = None,
     limit_val_batches: int | None = None,
     deterministic: bool = True,
+    strategy: Literal["ddp", "fsdp"] = "ddp",
+    launcher: Literal["here", "torchrun", "slurm"] = "here",
 ) -> pl.Trainer:
     """Make the Trainer of a run.
 
@@ -34,7 +46,7 @@ def make_trainer(
         callbacks: what happens beside training; the progress bar and the checkpoints among them.
         logger: where the figures of an epoch go; none for nowhere.
         max_epochs: how often the training records are read.
-        devices: how many, or "auto".
+        devices: how many processes each machine has, one for each device; "auto" for every GPU, but one CPU.
         num_nodes: how many machines.
         precision: 32, "16-mixed", "bf16-mixed", "bf16-true" or 64.
         accelerator: "auto", "cpu" or "gpu".
@@ -43,30 +55,40 @@ def make_trainer(
         limit_train_batches: batches of an epoch that are used.
         limit_val_batches: batches of the validation that are used.
         deterministic: refuse operations whose result differs from run to run.
+        strategy: of several processes: "ddp", each with the whole model, or "fsdp", each with a part of it.
+        launcher: who starts several processes: this one ("here"), torchrun, or SLURM.
 
     Raises:
         UserError: for a device that this machine does not have.
     """
+    settings: dict[str, Any] = {**LEAN, **_of_ranks(devices, num_nodes, accelerator, strategy, launcher)}
     try:
         return pl.Trainer(
             default_root_dir=folder,
             callbacks=callbacks,
             logger=logger or False,
-            plugins=[AtomicCheckpointIO()],
             max_epochs=max_epochs,
-            devices=devices,
-            num_nodes=num_nodes,
             precision=precision,  # type: ignore[arg-type]  # checked by Lightning
-            accelerator=accelerator,
             gradient_clip_val=gradient_clip_val,
             accumulate_grad_batches=accumulate_grad_batches,
             limit_train_batches=limit_train_batches,
             limit_val_batches=limit_val_batches,
             deterministic=deterministic,
-            num_sanity_val_steps=0,
-            log_every_n_steps=100,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
+            **settings,
         )
     except (ValueError, pl.utilities.exceptions.MisconfigurationException) as error:  # type: ignore[attr-defined]
         raise UserError(f"trainer: {error}") from error
+
+
+def _of_ranks(
+    devices: int | str, num_nodes: int, accelerator: str, strategy: Strategy, launcher: Launcher
+) -> dict[str, Any]:
+    """What Lightning's Trainer has to know of processes."""
+    alone = num_nodes * local_ranks({"devices": devices, "accelerator": accelerator}) == 1
+    return {
+        "devices": devices,
+        "num_nodes": num_nodes,
+        "accelerator": accelerator,
+        "strategy": "auto" if alone else make_strategy(strategy),
+        "plugins": [AtomicCheckpointIO(), cluster(launcher)],
+    }

@@ -261,7 +261,7 @@ def test_the_wide_term_steps_by_itself_at_its_share_of_the_rate(scaler: torch.am
     (loss if scaler is None else scaler.scale(loss)).backward()
     expected = model.wide.weight.detach() - 0.25 * 8 * model.wide.lr * gradient.to_dense()
     model.wide.curvature.fill_(1e-3)
-    model._examples = 4
+    model.examples = 8  # of both batches of the step
     plugin = SimpleNamespace(scaler=scaler)  # Lightning's own has none but for 16-mixed
     model.trainer = SimpleNamespace(world_size=1, accumulate_grad_batches=2, precision_plugin=plugin)  # type: ignore[assignment]
     model.on_before_optimizer_step(optimizer)

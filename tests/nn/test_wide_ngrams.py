@@ -148,7 +148,9 @@ def test_the_hinge_is_squared_and_one_against_the_rest() -> None:
     expected = 0.5**2 + 1.5**2, 1.0 + 1.0 + 1.0
     assert part.mean_hinge(margins, labels).item() == pytest.approx(sum(expected) / 2)
     weight = torch.tensor([2.0, 3.0, 5.0])
-    assert part.mean_hinge(margins, labels, weight).item() == pytest.approx((2 * expected[0] + 3 * expected[1]) / 5 / 2)
+    assert part.mean_hinge(margins, labels, weight).item() == pytest.approx(
+        (2 * expected[0] + 3 * expected[1]) / (2 + 3)
+    )
 
 
 @pytest.mark.parametrize("sparse", [True, False])
