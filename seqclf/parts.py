@@ -15,6 +15,7 @@ from typing import Any
 from seqclf.errors import UserError
 
 MODEL_ROOMS = ("seqclf.nn.", "seqclf.classifiers.")  # what a model may be built of
+RUN_ROOMS = ("seqclf.data.", "seqclf.text.", "seqclf.run.")  # ... and a run
 Parts = Sequence[type]
 
 

@@ -62,6 +62,11 @@ def predict_main() -> None:
     _run_script("seqclf.run.predict.predict")
 
 
+def repeat_main() -> None:
+    """`python scripts/repeat.py RUN`, `seqclf-repeat`: a run again, and whether it comes to the same."""
+    _run_script("seqclf.run.repeat.repeat", first="run")
+
+
 def _run_hydra(arguments: Sequence[str]) -> None:
     import hydra
 
@@ -115,7 +120,7 @@ def _job(config: DictConfig) -> float:
             if isinstance(error, UserError) and hydra.output_subdir is not None:
                 _remove_unused(folder)
             sys.exit(_report(error))
-        text = _message(error)
+        text = _without_environment(_message(error), config)
         (folder / "error.txt").write_text(text + "\n", encoding="utf-8")
         print(f"#{hydra.job.num} failed: {text}", file=sys.stderr)
         raise JobFailed(_exit_code(error)) from error
@@ -129,6 +134,14 @@ def _keep(config: DictConfig, folder: Path) -> None:
         OmegaConf.save(config, folder / ".hydra" / "config.yaml")
 
 
+def _without_environment(text: str, config: DictConfig) -> str:
+    from seqclf.run.environment_values import environment_values, hide
+
+    with suppress(Exception):  # it may be the configuration that is wrong
+        return hide(text, environment_values(config))
+    return text
+
+
 def _remove_unused(folder: Path) -> None:
     """A mistake that was found before anything was written leaves no folder behind."""
     if [path.name for path in folder.iterdir()] == [".hydra"]:
@@ -139,8 +152,11 @@ def _remove_unused(folder: Path) -> None:
                     empty.rmdir()
 
 
-def _run_script(target: str) -> None:
+def _run_script(target: str, first: str | None = None) -> None:
+    """Run a script's function; `first` is the parameter that stands alone, without its name."""
     arguments = sys.argv[1:]
+    if first is not None and arguments and ("=" not in arguments[0] or Path(arguments[0]).is_dir()):
+        arguments[0] = arguments[0] if arguments[0].startswith("-") else f"{first}={arguments[0]}"
     if {"--help", "-h"} & set(arguments):
         from seqclf.run.help import script_help
 

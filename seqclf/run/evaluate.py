@@ -16,12 +16,11 @@ from seqclf.data.source import Source
 from seqclf.data.table import Table
 from seqclf.errors import UserError
 from seqclf.inference.predict_table import read_records, write_predictions
-from seqclf.parts import make
+from seqclf.parts import RUN_ROOMS, make
 from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
 from seqclf.run.progress import watching
 from seqclf.run.results import figure, shown, write_metrics
-from seqclf.run.train import RUN_ROOMS
 from seqclf.text.label_sets import split_cell
 from seqclf.text.vocabulary import UNKNOWN_LABEL, Vocabulary
 

@@ -41,6 +41,7 @@ For example
 EXAMPLES = {
     "evaluate": "model=RUN/model data=files data.test=other.csv",
     "predict": "model=RUN/model input=records.csv output=predictions.csv",
+    "repeat": "outputs/2026-11-23/10-00-00-000000",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seqclf.inference.atomic import replacing
+from seqclf.run.provenance import checkout
 
 SHOWN = ("accuracy", "f1_macro", "f1_weighted", "loss")
 PACKAGES = ("seqclf", "torch", "pytorch-lightning", "torchmetrics", "hydra-core", "tokenizers", "numpy")
@@ -43,19 +43,8 @@ def versions() -> dict[str, str]:
 
 def git_commit() -> str | None:
     """The commit of the checkout that seqclf runs from, `+` behind it where files were changed; None outside of one."""
-    folder = Path(__file__).resolve().parents[2]
-    if not (folder / ".git").exists():
-        return None
-    try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "-uno"], cwd=folder, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return commit + ("+" if changed else "")
+    found = checkout()
+    return None if found is None else found["commit"] + ("+" if found["changed"] else "")
 
 
 def write_metrics(metrics: Mapping[str, Any], file: Path) -> None:

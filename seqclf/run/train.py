@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -14,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from seqclf.build import build_classifier
@@ -24,7 +22,7 @@ from seqclf.data.datamodule import DataModule
 from seqclf.data.source import Source
 from seqclf.data.store import Store, build_store
 from seqclf.errors import UserError, nearest
-from seqclf.parts import Parts, is_part, make, resolve
+from seqclf.parts import RUN_ROOMS, Parts, is_part, make, resolve
 from seqclf.run.callbacks import StepSeed
 from seqclf.run.checkpoints import best_and_last, read_weights
 from seqclf.run.compose import plain
@@ -32,12 +30,15 @@ from seqclf.run.cross_validation import cross_validate
 from seqclf.run.finite import FiniteNumbers
 from seqclf.run.history import History
 from seqclf.run.init_from import Start
+from seqclf.run.loaded_config import check_targets
 from seqclf.run.outputs import write_outputs
 from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
 from seqclf.run.progress import RunProgress, watching
+from seqclf.run.provenance import Origin, origin_of, write_provenance
 from seqclf.run.ranks import joined, start_ranks, threads_of, to_be_started
 from seqclf.run.results import RunResult, git_commit, versions
+from seqclf.run.run_folder import run_folder
 from seqclf.run.schema import check_config
 from seqclf.run.tracker import tracking
 from seqclf.text.vocabulary import Vocabulary
@@ -45,7 +46,6 @@ from seqclf.token_features import count_documents, word_indexers
 
 log = logging.getLogger("seqclf")
 
-RUN_ROOMS = ("seqclf.data.", "seqclf.text.", "seqclf.run.")
 SHARED_DATA_KEYS = ("batch_size", "max_tokens", "validation_size", "split_seed", "sampler")
 
 
@@ -65,21 +65,24 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = (), folder: Path |
     """
     config = plain(cfg)
     check_config(config)
+    check_targets(config, [*config["parts"], *(f"{part.__module__}.{part.__qualname__}" for part in parts)])
     folder = folder or run_folder()
     if config["cv"] is not None:
         return cross_validate(cfg, train, parts, folder)
+    work = partial(train_rank, origin=origin_of(cfg))
     if not config["check"] and to_be_started(config["trainer"]):
-        return start_ranks(train_rank, config, parts, folder)
-    return train_rank(config, parts, folder)
+        return start_ranks(work, config, parts, folder)
+    return work(config, parts, folder)
 
 
-def train_rank(config: Mapping[str, Any], parts: Parts, folder: Path) -> RunResult:
+def train_rank(config: Mapping[str, Any], parts: Parts, folder: Path, origin: Origin) -> RunResult:
     """What one process of a run does, most often the only one; every rank returns the same figures, rank 0 writes.
 
     Args:
         config: plain and checked.
         parts: as for `train`.
         folder: of the run.
+        origin: where the configuration comes from.
     """
     began = time.perf_counter()
     parts = [*parts, *(import_part(name) for name in config["parts"])]
@@ -101,7 +104,8 @@ def train_rank(config: Mapping[str, Any], parts: Parts, folder: Path) -> RunResu
             model.compile_kernels()
         if config["check"]:
             return _checked(config, store)
-        return _run(config, source, store, model, folder, began)
+        write_provenance(folder, config, origin, source.tables(), model.architecture)
+        return _run(config, source, store, model, folder, began, origin)
 
 
 def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | None = None) -> tuple[Source, Store]:
@@ -148,22 +152,19 @@ def check_monitor(model: SequenceClassifier) -> None:
         raise UserError(f"monitor: there is no figure {model.monitor!r}. {nearest(model.monitor, known)}")
 
 
-def run_folder() -> Path:
-    """Hydra's folder of this job, or a new one under outputs/ where there is no Hydra job."""
-    if HydraConfig.initialized():
-        return Path(HydraConfig.get().runtime.output_dir)
-    now = datetime.now()
-    folder = Path("outputs") / now.strftime("%Y-%m-%d") / now.strftime("%H-%M-%S-%f")
-    return folder.resolve()
-
-
 def _checked(config: Mapping[str, Any], store: Store) -> RunResult:
     log.info("The configuration and the data are fine; nothing was trained.")
     return RunResult(float("nan"), {"check": store.report}, Path(), Path())
 
 
 def _run(
-    config: Mapping[str, Any], source: Source, store: Store, model: SequenceClassifier, folder: Path, began: float
+    config: Mapping[str, Any],
+    source: Source,
+    store: Store,
+    model: SequenceClassifier,
+    folder: Path,
+    began: float,
+    origin: Origin,
 ) -> RunResult:
     data = DataModule(
         store,
@@ -178,7 +179,7 @@ def _run(
     if model.wide is not None:
         model.wide.count(store.train.batches())
     trainer = _make_trainer(config, model, folder, [history, progress])
-    with tracking(trainer, config):
+    with tracking(trainer, origin.without_values(config)):
         trainer.fit(model, data)
         if not history.epochs:
             raise UserError("Nothing was trained: trainer.max_epochs must be at least 1.")
