@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -32,6 +34,13 @@ def script_arguments(arguments: Sequence[str], target: str) -> dict[str, Any]:
     values: dict[str, Any] = {"data": _source(of_data)} if of_data else {}
     others = {name: parameter for name, parameter in known.items() if name not in values}
     return values | parse_key_values([argument for argument in arguments if argument not in of_data], others)
+
+
+def with_folders(arguments: Sequence[str], name: str) -> list[str]:
+    """The arguments with the folders among them, those without a key, as the list `name`."""
+    folders = [argument for argument in arguments if "=" not in argument or Path(argument).is_dir()]
+    others = [argument for argument in arguments if argument not in folders]
+    return [f"{name}={json.dumps(folders)}", *others] if folders else others
 
 
 def _source(overrides: Sequence[str]) -> dict[str, Any]:

@@ -67,6 +67,16 @@ def repeat_main() -> None:
     _run_script("seqclf.run.repeat.repeat", first="run")
 
 
+def ensemble_main() -> None:
+    """`python scripts/ensemble.py`, `seqclf-ensemble`: several models as one."""
+    _run_script("seqclf.run.ensemble.ensemble", folders="runs")
+
+
+def runs_main() -> None:
+    """`python scripts/runs.py`, `seqclf-runs`: find runs again, and compare two."""
+    _run_script("seqclf.run.runs.runs", folders="folders")
+
+
 def _run_hydra(arguments: Sequence[str]) -> None:
     import hydra
 
@@ -152,8 +162,8 @@ def _remove_unused(folder: Path) -> None:
                     empty.rmdir()
 
 
-def _run_script(target: str, first: str | None = None) -> None:
-    """Run a script's function; `first` is the parameter that stands alone, without its name."""
+def _run_script(target: str, first: str | None = None, folders: str | None = None) -> None:
+    """Run a script's function; `first` is the parameter that stands alone, without its name, `folders` are several."""
     arguments = sys.argv[1:]
     if first is not None and arguments and ("=" not in arguments[0] or Path(arguments[0]).is_dir()):
         arguments[0] = arguments[0] if arguments[0].startswith("-") else f"{first}={arguments[0]}"
@@ -164,9 +174,10 @@ def _run_script(target: str, first: str | None = None) -> None:
         return
     _exit_on_signals()
     with _exit_codes():
-        from seqclf.run.arguments import script_arguments
+        from seqclf.run.arguments import script_arguments, with_folders
 
-        values: Mapping[str, Any] = script_arguments(arguments, target)
+        typed = arguments if folders is None else with_folders(arguments, folders)
+        values: Mapping[str, Any] = script_arguments(typed, target)
         module, _, name = target.rpartition(".")
         getattr(import_module(module), name)(**values)
 

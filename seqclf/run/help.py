@@ -39,6 +39,8 @@ For example
   --hydra-help                        what else Hydra can do
 """
 EXAMPLES = {
+    "ensemble": "RUN RUN RUN output=outputs/ensemble",
+    "runs": "outputs/ sort=score where='[encoder=lstm]'",
     "evaluate": "model=RUN/model data=files data.test=other.csv",
     "predict": "model=RUN/model input=records.csv output=predictions.csv",
     "repeat": "outputs/2026-11-23/10-00-00-000000",
