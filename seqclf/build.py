@@ -23,7 +23,7 @@ from seqclf.parts import Parts, is_part, make, part_arguments, resolve
 from seqclf.segmented import refuse_places
 from seqclf.several import NAMES, is_several, named, only_named, settings
 from seqclf.text.vocabulary import Vocabulary
-from seqclf.token_features import build_embedder, without_files
+from seqclf.token_features import build_embedder, with_rates, without_files
 
 log = logging.getLogger("seqclf")
 
@@ -90,6 +90,8 @@ def build_classifier(
     # Sparse gradients are legal where the optimiser takes them and no penalty falls on the table.
     sparse = bool(getattr(optimizer, "supports_sparse", False)) and not _is_regularized(config)
     stack = _build_stack(config, vocab, parts, sparse)
+    if optimizer is not None:
+        optimizer = make(with_rates(config["optimizer"], stack["text_field_embedder"]), "optimizer", parts)
     loss = make(config["loss"], "loss", parts, labels=vocab.labels, counts=counts)
     wide = _build_wide(config, vocab, parts)
     model = make(
@@ -179,16 +181,14 @@ def _build_stack(config: Mapping[str, Any], vocab: Vocabulary, parts: Parts, spa
         width = multifield.output_dim if multifield is not None else width
     elif is_part(config.get("multifield_seq2seq")) or any((config.get("multifield") or {}).values()):
         log.info("The records have one text field: the multifield parts are left out.")
-    feed_forward = None
-    if is_part(config.get("feedforward")):
-        feed_forward = build(config["feedforward"], "feedforward", input_dim=width)
+    forward = config.get("feedforward") or {}
     return {
         "text_field_embedder": embedder,
         "seq2seq_encoder": seq2seq,
         "seq2vec_encoder": encoder,
         "multifield_seq2seq_encoder": multifield_seq2seq,
         "multifield_seq2vec_encoder": multifield,
-        "feed_forward": feed_forward,
+        "feed_forward": build(forward, "feedforward", input_dim=width) if is_part(forward) else None,
         "dropout": config.get("dropout"),
         "multifield_dropout": config.get("multifield_dropout"),
     }

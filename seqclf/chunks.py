@@ -38,6 +38,7 @@ class Chunk:
     longest: int
     lengths: Tensor  # (rows,)
     positions: Tensor  # (rows, longest)
+    full: bool  # whether no cell is padding
 
 
 @dataclass(frozen=True)
@@ -114,18 +115,19 @@ def _make_plan(rows: Rows, device: torch.device, overhead: Overhead, shortest: i
     positions[cells] = rows.places() if rows.positions is None else rows.positions
     moved = bool((place[1:] < place[:-1]).any())
     return Plan(
-        _make_chunks(pieces, widths, host_to_device(rows.lengths[order], device), host_to_device(positions, device)),
+        _make_chunks(pieces, widths, rows.lengths[order], host_to_device(positions, device)),
         host_to_device(cells, device) if moved or len(positions) > len(cells) else None,
         host_to_device(place, device) if moved else None,
     )
 
 
-def _make_chunks(pieces: list[tuple[int, int]], widths: IntArray, lengths: Tensor, positions: Tensor) -> list[Chunk]:
-    chunks, done = [], 0
+def _make_chunks(pieces: list[tuple[int, int]], widths: IntArray, real: IntArray, positions: Tensor) -> list[Chunk]:
+    chunks, done, lengths = [], 0, host_to_device(real, positions.device)
     for start, stop in pieces:
         rows, longest = stop - start, int(widths[start])
         rectangle = positions[done : done + rows * longest].view(rows, longest)
-        chunks.append(Chunk(rows, longest, lengths[start:stop], rectangle))
+        full = bool(real[start:stop].min() == longest)
+        chunks.append(Chunk(rows, longest, lengths[start:stop], rectangle, full))
         done += rows * longest
     return chunks
 

@@ -22,7 +22,7 @@ def refuse_places(config: Mapping[str, Any], parts: Parts = ()) -> None:
     Raises:
         UserError: for the first such part or option.
     """
-    several = "with tokens.segment=sentences a record is any number of sequences"
+    several = "with tokens.segment a record is any number of sequences"
     for option in OF_FIELDS:
         if (config.get("multifield") or {}).get(option):
             raise UserError(f"multifield.{option}=true: {several}, which are no fields. Leave it out.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from seqclf.backbone import BACKBONE
 from seqclf.batch import RecordBatch
 from seqclf.errors import UserError
 from seqclf.nn.char_ngram_embedder import CharNgramEmbedder
 from seqclf.nn.embedder import TextFieldEmbedder
+from seqclf.nn.pretrained_embedder import PretrainedEmbedder
 from seqclf.nn.word_counts_embedder import WordCountsEmbedder
 from seqclf.parts import Parts, make, resolve
 from seqclf.several import is_several, named, settings
@@ -16,6 +18,9 @@ from seqclf.text.vocabulary import Vocabulary
 
 Node = Mapping[str, Any]
 WORDS = "tokens"  # the indexer that every model has
+PRETRAINED = f"{PretrainedEmbedder.__module__}.{PretrainedEmbedder.__qualname__}"
+# What a model folder says of a pretrained embedder: its configuration lies there, its weights are with all others.
+KEPT = {"model": BACKBONE, "from_scratch": True, "reinit_layers": 0, "trust_remote_code": False}
 
 
 def word_indexers(embedder: Node, wide: Node | None = None, parts: Parts = ()) -> dict[str, dict[str, Any]]:
@@ -68,7 +73,8 @@ def build_embedder(
         if "sparse" in own:
             own["sparse"] = own["sparse"] and sparse
         words = vocab.words() if own.get("vectors") else ()
-        built[name] = build(own, key, vocab_size=vocab.size(indexer), words=words)
+        special = [] if vocab.frame is None else vocab.frame.special_ids
+        built[name] = build(own, key, vocab_size=vocab.size(indexer), words=words, special_ids=special)
     if not is_several(embedder):
         return TextFieldEmbedder(built)
     several: TextFieldEmbedder = build(settings(embedder), "embedder", token_embedders=built)
@@ -91,7 +97,39 @@ def without_files(embedder: Any) -> Any:
     """What a model folder says of an embedder: the files that it started with are in its weights."""
     if not isinstance(embedder, Mapping):
         return embedder
-    return {name: None if name == "vectors" else without_files(value) for name, value in embedder.items()}
+    kept = KEPT if embedder.get("_target_") == PRETRAINED else {"vectors": None}
+    return {name: kept[name] if name in kept else without_files(value) for name, value in embedder.items()}
+
+
+def with_rates(optimizer: Node, embedder: TextFieldEmbedder) -> Node:
+    """The node of an optimiser, with a group for each layer of a pretrained model that has a rate of its own.
+
+    What the node's own groups say of a parameter stands over it.
+
+    Raises:
+        UserError: for an optimiser that cannot have groups.
+    """
+    rates: dict[str, dict[str, float]] = {}
+    for name, part in embedder.token_embedders.items():
+        if isinstance(part, PretrainedEmbedder) and (part.lr is not None or part.layer_decay < 1):
+            lr = part.lr if part.lr is not None else optimizer.get("lr", 0.001)
+            prefix = f"text_field_embedder.token_embedders.{name}.backbone"
+            rates |= part.layers.rates(prefix, lr, part.layer_decay)
+    return {**optimizer, "groups": {**(optimizer.get("groups") or {}), **rates}} if rates else optimizer
+
+
+def settle(model: Any) -> None:
+    """Make ordinary models of pretrained ones with low-rank layers, those that are not to be kept apart."""
+    for part in model.text_field_embedder.token_embedders.values():
+        if isinstance(part, PretrainedEmbedder) and part.lora_merge:
+            part.merge()
+            model.architecture["embedder"] = _without_low_rank(model.architecture["embedder"])
+
+
+def _without_low_rank(embedder: Any) -> Any:
+    if not isinstance(embedder, Mapping):
+        return embedder
+    return {name: 0 if name == "lora_rank" else _without_low_rank(value) for name, value in embedder.items()}
 
 
 def _embedders(embedder: Node) -> list[tuple[str, Node]]:

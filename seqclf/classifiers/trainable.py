@@ -56,6 +56,10 @@ class Trainable(SeveralBatches):
         """The names of the classes, in the order of their indices."""
         raise NotImplementedError
 
+    def backbone_files(self) -> dict[str, str]:
+        """The texts of the files that a pretrained part is known by, by their names in a model folder."""
+        raise NotImplementedError
+
     # Figures
 
     def make_metrics(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seqclf.batch import EMPTY, SEPARATOR
+from seqclf.data.framing import framed, joined, truncate, windows
 from seqclf.data.records import PIECE, IndexedRecords
 from seqclf.data.word_table import Parts, WordTable
 from seqclf.ragged import IntArray, Rows
@@ -47,17 +48,18 @@ def _index(vocabulary: Vocabulary, records: Sequence[Sequence[str]], words: Word
             raise ValueError(f"a record must have one text for each of {vocabulary.columns}, but has {len(record)}")
     if vocabulary.segment is not None:
         return _index_segments(vocabulary, records, words)
-    cells = list(chain.from_iterable(records))
-    ids, lengths = _encode(vocabulary, cells, np.tile(np.arange(len(vocabulary.fields)), len(records)), words)
-    table = lengths.reshape(-1, len(vocabulary.fields))  # (R, F) tokens of each field
+    cells, cut = list(chain.from_iterable(records)), 0
+    ids, lengths = _encode(vocabulary, cells, np.arange(len(cells)) % len(vocabulary.fields), words)
+    table = lengths.reshape(-1, vocabulary.width)  # (R, F) tokens of each field
+    if vocabulary.frame is not None:
+        ids, table, cut = _framed(vocabulary, ids, table)
     nothing = ~table.any(axis=1)
     starts = np.cumsum(table.sum(axis=1)) - table.sum(axis=1)
     ids = np.insert(ids, starts[nothing], EMPTY)
     table[nothing, 0] = 1
-    present = table > 0
-    if vocabulary.join_fields:
+    if vocabulary.join_fields and vocabulary.frame is None:
         ids, table = _join(ids, table)
-        present = table > 0
+    present = table > 0
     return IndexedRecords(
         ids if words is None else words.ids(ids),
         Rows.from_lengths(table[present]).offsets,
@@ -65,7 +67,29 @@ def _index(vocabulary: Vocabulary, records: Sequence[Sequence[str]], words: Word
         Rows.from_lengths(present.sum(axis=1)).offsets,
         num_inputs=vocabulary.num_inputs,
         words=None if words is None else ids,
+        cut=cut,
     )
+
+
+def _framed(
+    vocabulary: Vocabulary, ids: npt.NDArray[np.int32], table: IntArray
+) -> tuple[npt.NDArray[np.int32], IntArray, int]:
+    """The texts as a pretrained model reads them, how many tokens each has `(R, F)`, and how many were cut."""
+    assert vocabulary.frame is not None
+    if vocabulary.join_fields:
+        return joined(ids, table, vocabulary.frame, vocabulary.num_sides // vocabulary.num_inputs)
+    ids, lengths, cut = _fitted(vocabulary, ids, table.ravel())
+    return ids, lengths.reshape(table.shape), cut
+
+
+def _fitted(
+    vocabulary: Vocabulary, ids: npt.NDArray[np.int32], lengths: IntArray
+) -> tuple[npt.NDArray[np.int32], IntArray, int]:
+    """Texts, each a sequence of its own, cut and framed; and how many were cut."""
+    frame = vocabulary.frame
+    assert frame is not None
+    cut = int(np.count_nonzero(lengths > frame.room))
+    return *framed(*truncate(ids, lengths, np.full_like(lengths, frame.room), frame), frame), cut
 
 
 def _encode(
@@ -105,14 +129,10 @@ def _index_segments(
     vocabulary: Vocabulary, records: Sequence[Sequence[str]], words: WordTable | None
 ) -> IndexedRecords:
     """Every segment of every field is a sequence; a record's are counted from 0, those without a token left out."""
-    width, whole = len(vocabulary.fields), [name in vocabulary.kinds for name in vocabulary.fields]
-    cells = enumerate(chain.from_iterable(records))
-    pieces = [[cell] if whole[place % width] else segments(cell) for place, cell in cells]
-    cell_of = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
-    ids, lengths = _encode(vocabulary, list(chain.from_iterable(pieces)), cell_of % width, words)
-    owner = (cell_of // width)[lengths > 0]
+    ids, lengths, cell_of, cut = _segmented(vocabulary, list(chain.from_iterable(records)), words)
+    owner = (cell_of // vocabulary.width)[lengths > 0]
     lengths = lengths[lengths > 0]
-    counts = np.bincount(owner, minlength=len(pieces) // width)  # (R,) segments of each record
+    counts = np.bincount(owner, minlength=len(records) * vocabulary.num_inputs)  # (R,) segments of each record
     nothing = np.flatnonzero(counts == 0)
     before = np.searchsorted(owner, nothing)
     ids = np.insert(ids, np.append(0, np.cumsum(lengths))[before], EMPTY)
@@ -126,7 +146,29 @@ def _index_segments(
         of_records.offsets,
         num_inputs=vocabulary.num_inputs,
         words=None if words is None else ids,
+        cut=cut,
     )
+
+
+def _segmented(
+    vocabulary: Vocabulary, cells: list[str], words: WordTable | None
+) -> tuple[npt.NDArray[np.int32], IntArray, IntArray, int]:
+    """The sentences, or the windows, of cells: ids, lengths, the cell of each, and how many were cut."""
+    width = vocabulary.width
+    if vocabulary.segment == "windows":
+        assert vocabulary.frame is not None
+        encoded = _encode(vocabulary, cells, np.arange(len(cells)) % width, words)
+        ids, lengths, counts = windows(*encoded, vocabulary.frame)
+        cell_of = np.repeat(np.arange(len(cells)), counts)
+        return *framed(ids, lengths, vocabulary.frame), cell_of, 0
+    whole = [name in vocabulary.kinds for name in vocabulary.fields]
+    pieces = [[cell] if whole[place % width] else segments(cell) for place, cell in enumerate(cells)]
+    cell_of = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
+    ids, lengths = _encode(vocabulary, list(chain.from_iterable(pieces)), cell_of % width, words)
+    if vocabulary.frame is None:
+        return ids, lengths, cell_of, 0
+    ids, lengths, cut = _fitted(vocabulary, ids, lengths)
+    return ids, lengths, cell_of, cut
 
 
 def _join(ids: npt.NDArray[np.int32], table: IntArray) -> tuple[npt.NDArray[np.int32], IntArray]:
@@ -151,6 +193,7 @@ def _concatenate(
         num_inputs=vocabulary.num_inputs,
         words=np.concatenate(words) if vocabulary.word_indexers else None,
         parts=parts,
+        cut=sum(piece.cut for piece in pieces),
     )
 
 

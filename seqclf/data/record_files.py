@@ -86,7 +86,7 @@ class RecordsWriter:
         for name in self._arrays:
             if name.endswith("_offsets"):
                 self._arrays[name].append(np.zeros(1, dtype=np.int64))
-        self.unknown = 0
+        self.unknown = self.cut = 0
 
     @property
     def tokens(self) -> int:
@@ -114,6 +114,7 @@ class RecordsWriter:
             label_counts: how many labels each has `(B,)`.
         """
         self.unknown += int(np.count_nonzero(piece.ids == UNKNOWN))
+        self.cut += piece.cut
         arrays = self._arrays
         arrays["sequence_offsets"].append(piece.sequence_offsets[1:] + arrays["ids"].length)
         arrays["record_offsets"].append(piece.record_offsets[1:] + arrays["fields"].length)
@@ -146,7 +147,7 @@ class RecordsWriter:
 def open_records(folder: Path, vocabulary: Vocabulary) -> IndexedRecords:
     """Memory-map the records that a `RecordsWriter` wrote, numbered by this vocabulary."""
     files = {name: folder / f"{name}.npy" for name in DTYPES}
-    arrays = {name: _mapped(file) for name, file in files.items() if file.exists()}
+    arrays: dict[str, Any] = {name: _mapped(file) for name, file in files.items() if file.exists()}
     parts = {}
     for name in vocabulary.word_indexers:
         values, offsets = part_files(folder, name)

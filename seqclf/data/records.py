@@ -37,6 +37,7 @@ class IndexedRecords:
         label_offsets: `(B + 1,)` where an example has any number of labels: those of example `b` are
             `labels[label_offsets[b]:label_offsets[b + 1]]`; None where each has one.
         num_labels: how many classes there are, `C`; only asked for with `label_offsets`.
+        cut: how many sequences were longer than a pretrained model reads, and cut.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class IndexedRecords:
         parts: Mapping[str, Parts] | None = None,
         label_offsets: IntArray | None = None,
         num_labels: int = 0,
+        cut: int = 0,
     ) -> None:
         # asarray takes the plain array out of a memory map, whose own indexing is slow.
         self.ids = np.asarray(ids)
@@ -65,6 +67,7 @@ class IndexedRecords:
         }
         self.label_offsets = None if label_offsets is None else np.asarray(label_offsets)
         self.num_labels = num_labels
+        self.cut = cut
         self.labels = None if labels is None else np.asarray(labels)
         self.rows = np.arange(len(self)) if rows is None else np.asarray(rows)
 

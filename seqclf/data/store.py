@@ -20,13 +20,14 @@ from seqclf.data.store_build import META, Settings, fill_store, is_whole
 from seqclf.data.store_report import remarks
 from seqclf.errors import UserError
 from seqclf.text.columns import from_plain, to_plain
+from seqclf.text.frame import frame_from_plain, frame_to_plain
 from seqclf.text.label_sets import SEPARATOR
 from seqclf.text.tokenization import Tokenization
 from seqclf.text.vocabulary import Vocabulary
 
 logger = logging.getLogger("seqclf")
 
-FORMAT = 1  # raised whenever a store of before would be read wrongly
+FORMAT = 2  # raised whenever a store of before would be read wrongly
 
 
 class Store:
@@ -56,6 +57,8 @@ class Store:
             meta["segment"],
             meta["label_separator"],
             from_plain(meta["kinds"]),
+            frame_from_plain(meta["frame"]),
+            meta["cross"],
         )
         self.train = self._open("train")
         self.validation = self._optional("validation")
@@ -79,6 +82,7 @@ def build_store(
     cache: Path | None = None,
     progress: Progress | None = None,
     multilabel: bool = False,
+    cross: bool = False,
 ) -> Store:
     """Open the store of these records and settings; it is made where there is none, in bounded memory.
 
@@ -95,6 +99,7 @@ def build_store(
         cache: the folder for stores; None for the user's own.
         progress: called as `progress(what, rows)` while the store is made.
         multilabel: whether a record may have any number of labels.
+        cross: whether the two records of a pair become one sequence.
 
     Returns:
         The store; what deserves a word (labels not in training, records in both training and test) was logged.
@@ -105,11 +110,11 @@ def build_store(
     cache = cache_folder() if cache is None else Path(cache)
     tables = source.tables()
     inside = dict(sorted((word_indexers or {}).items()))
-    _refuse(tables, tokenization, start, inside)
-    join_fields = join_fields and len(tables.fields) > 1
+    _refuse(tables, tokenization, start, inside, cross)
+    join_fields = cross or (join_fields and len(tables.fields) > 1)
     known = None if start is None else start.label_separator
     separator = (source.label_separator or known or SEPARATOR) if multilabel else None
-    settings = Settings(tables, tokenization, validation_size, split_seed, join_fields, inside, start, separator)
+    settings = Settings(tables, tokenization, validation_size, split_seed, join_fields, inside, start, separator, cross)
     stamps = settings.stamps()
     folder = cache / f"store-{_key(settings, cache)}"
 
@@ -125,8 +130,18 @@ def build_store(
     return store
 
 
-def _refuse(tables: Tables, tokenization: Tokenization, start: Vocabulary | None, word_indexers: Iterable[str]) -> None:
+def _refuse(
+    tables: Tables, tokenization: Tokenization, start: Vocabulary | None, word_indexers: Iterable[str], cross: bool
+) -> None:
     """Refuse what does not go together, before any record is read."""
+    own = tokenization if start is None else start
+    if own.frame is not None and tables.kinds:
+        raise UserError(
+            f"A pretrained model reads text: name {', '.join(map(repr, tables.kinds))} in data.text, not in "
+            "data.categorical or data.numeric."
+        )
+    if cross and own.segment is not None:
+        raise UserError(f"task.interaction=cross makes one sequence of a pair: leave tokens.segment={own.segment} out.")
     if start is not None and start.fields != tables.fields:
         raise UserError(
             f"The model to start from reads the fields {', '.join(start.fields)}, in this order, but the data has "
@@ -155,10 +170,11 @@ def _key(settings: Settings, cache: Path) -> str:
         "word_indexers": settings.word_indexers,
         "label_separator": settings.label_separator,
         "kinds": list(tables.kinds.items()),
+        "cross": settings.cross,
     }
     if settings.start is not None:
         inside = {name: indexer.to_text() for name, indexer in settings.start.word_indexers.items()}
-        others = (inside, settings.start.segment, to_plain(settings.start.kinds))
+        others = (inside, settings.start.segment, to_plain(settings.start.kinds), frame_to_plain(settings.start.frame))
         said["start"] = [settings.start.tokenizer.to_str(), settings.start.labels, *others]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
 

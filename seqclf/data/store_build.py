@@ -26,6 +26,7 @@ from seqclf.data.store_report import report_on
 from seqclf.data.table import Table
 from seqclf.errors import UserError
 from seqclf.text.columns import to_plain, with_tokens
+from seqclf.text.frame import frame_to_plain
 from seqclf.text.growth import grow
 from seqclf.text.sentences import segments
 from seqclf.text.tokenization import Tokenization
@@ -47,6 +48,7 @@ class Settings:
     word_indexers: Mapping[str, Mapping[str, Any]]
     start: Vocabulary | None = None
     label_separator: str | None = None
+    cross: bool = False
 
     @property
     def segment(self) -> str | None:
@@ -103,6 +105,8 @@ def fill_store(folder: Path, settings: Settings, progress: Progress) -> None:
         "word_indexers": list(vocabulary.word_indexers),
         "segment": vocabulary.segment,
         "kinds": to_plain(vocabulary.kinds),
+        "frame": frame_to_plain(vocabulary.frame),
+        "cross": vocabulary.cross,
         "report": report_on(scans, in_validation, written, vocabulary, clock.laps),
         "sizes": sizes,
     }
@@ -179,8 +183,19 @@ def _fit(settings: Settings, train: Scan, chosen: npt.NDArray[np.bool_], progres
         indexers = {name: _fitted(name, words, options) for name, options in settings.word_indexers.items()}
     known = None if start is None else start.kinds
     kinds, tokens = fit_columns(settings.named_tables(), tables.kinds, chosen, known)
-    layout = (tables.fields, settings.join_fields, tables.text)
-    return Vocabulary(with_tokens(tokenizer, tokens), labels, *layout, indexers, settings.segment, separator, kinds)
+    return Vocabulary(
+        with_tokens(tokenizer, tokens),
+        labels,
+        tables.fields,
+        settings.join_fields,
+        tables.text,
+        indexers,
+        settings.segment,
+        separator,
+        kinds,
+        cutting.frame if start is None else start.frame,
+        settings.cross,
+    )
 
 
 def _fitted(name: str, words: Mapping[str, int], options: Mapping[str, Any]) -> WordIndexer:

@@ -34,7 +34,8 @@ def report_on(
     Returns:
         By name: `records`, `tokens` and `unknown_tokens` (a share) by split; `classes` (training records by label),
         `unknown_labels` (records by label, by split), `missing_labels`, `leaks` (records whose texts are in training
-        too) by split; `duplicates` and `conflicting_labels` in the training table; `vocabulary`; `seconds`.
+        too) and `cut` (sequences longer than a pretrained model reads) by split;
+        `duplicates` and `conflicting_labels` in the training table; `vocabulary`; `seconds`.
     """
     train = scans["train"]
     hashes = {split: found.hashes for split, found in scans.items()} | {"train": train.hashes[~in_validation]}
@@ -53,6 +54,7 @@ def report_on(
         "leaks": {split: shared(found, hashes["train"]) for split, found in hashes.items() if split != "train"},
         "tokens": {split: records.tokens for split, records in written.items()},
         "unknown_tokens": {split: records.unknown / records.tokens for split, records in written.items()},
+        "cut": {split: records.cut for split, records in written.items() if records.cut},
         "vocabulary": vocabulary.size(),
         "seconds": {name: round(taken, 3) for name, taken in seconds.items()},
     }
@@ -74,6 +76,11 @@ def remarks(report: Mapping[str, Any]) -> list[str]:
         if number:
             total = report["records"][split]
             found.append(f"{number} of {total} {split} records have the very texts of a training record.")
+    for split, number in report["cut"].items():
+        found.append(
+            f"{number} {split} sequences are longer than tokens.max_length and were cut (tokens.truncation says where; "
+            "tokens.segment=windows reads all)."
+        )
     if report["conflicting_labels"]:
         found.append(f"{report['conflicting_labels']} texts stand in the training table with more than one label.")
     return found

@@ -65,7 +65,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     retired = temporary.with_suffix(".old")
     try:
         yield temporary
-        for file in temporary.iterdir():
+        for file in temporary.rglob("*"):
             _sync(file)
         temporary.chmod(0o777 & ~_umask())
         if path.exists():

@@ -27,6 +27,9 @@ class Classifier(Protocol):
     def __call__(self, tokens: RecordBatch, *, label: Tensor | None = None) -> Mapping[str, Tensor]:
         """Classify a batch."""
 
+    def backbone_files(self) -> Mapping[str, str]:
+        """The texts of the files that a pretrained part is known by, by their names in a model folder."""
+
     def given_labels(
         self, probabilities: Sequence[Sequence[float]], thresholds: Mapping[str, float] | None = None
     ) -> list[tuple[list[str] | None, float]]:

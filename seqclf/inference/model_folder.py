@@ -14,18 +14,19 @@ import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from seqclf.backbone import BACKBONE_FILES
 from seqclf.errors import UserError, nearest
 from seqclf.inference.atomic import replacing_folder
 from seqclf.inference.classifier import Classifier
+from seqclf.inference.folder_config import FORMAT, read_config, rooted
 from seqclf.inference.temperature_file import CALIBRATION_FILE, read_temperature, write_temperature
 from seqclf.text.columns import from_plain, to_plain
-from seqclf.text.vocabulary import LABELS_FILE, TOKENIZER_FILE, WORD_INDEXERS, Vocabulary
+from seqclf.text.frame import frame_from_plain, frame_to_plain
+from seqclf.text.vocabulary import WORD_INDEXERS, Vocabulary
+from seqclf.text.vocabulary_files import LABELS_FILE, TOKENIZER_FILE
 
 WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE, README_FILE = "model.safetensors", "config.yaml", "manifest.json", "README.md"
 HASHED_FILES = (WEIGHTS_FILE, CONFIG_FILE, LABELS_FILE, TOKENIZER_FILE)
-CONFIG_KEYS = ("format", "fields", "columns", "join_fields", "segment", "label_separator", "kinds", "model")
-FORMAT = 1
-SEGMENTS = (None, "sentences")
 SMALL = 1 << 28  # bytes; no file but the weights is larger than this
 
 
@@ -56,6 +57,8 @@ def save(model: Classifier, folder: Path | str) -> Path:
         "segment": vocab.segment,
         "label_separator": vocab.label_separator,
         "kinds": to_plain(vocab.kinds),
+        "frame": frame_to_plain(vocab.frame),
+        "cross": vocab.cross,
         "model": model.architecture,
     }
     with replacing_folder(Path(folder)) as temporary:
@@ -65,7 +68,11 @@ def save(model: Classifier, folder: Path | str) -> Path:
         (temporary / CONFIG_FILE).write_text(text, encoding="utf-8")
         vocab.save(temporary)
         write_temperature(model.temperature, temporary)
-        written = (WEIGHTS_FILE, CONFIG_FILE, *vocab.files, CALIBRATION_FILE)
+        backbone = model.backbone_files()
+        for name, content in backbone.items():
+            (temporary / name).parent.mkdir(exist_ok=True)
+            (temporary / name).write_text(content, encoding="utf-8")
+        written = (WEIGHTS_FILE, CONFIG_FILE, *vocab.files, CALIBRATION_FILE, *backbone)
         manifest = {name: _describe(temporary / name) for name in written}
         (temporary / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         (temporary / README_FILE).write_text(_readme(model), encoding="utf-8")
@@ -83,13 +90,20 @@ def load_vocabulary(folder: Path | str) -> tuple[Vocabulary, dict[str, Any]]:
     """
     folder = Path(folder)
     files = _check_files(folder)
-    config = _read_config(folder / CONFIG_FILE)
+    config = read_config(folder / CONFIG_FILE)
     indexers = [name for name, indexer in WORD_INDEXERS.items() if indexer.file in files]
     layout = (config["fields"], config["join_fields"], config["columns"])
     vocab = Vocabulary.load(
-        folder, *layout, indexers, config["segment"], config["label_separator"], from_plain(config["kinds"])
+        folder,
+        *layout,
+        indexers,
+        config["segment"],
+        config["label_separator"],
+        from_plain(config["kinds"]),
+        frame_from_plain(config["frame"]),
+        config["cross"],
     )
-    return vocab, config["model"]
+    return vocab, rooted(config["model"], folder) if files & set(BACKBONE_FILES) else config["model"]
 
 
 def load_weights(model: Classifier, folder: Path | str, grown: bool = False) -> None:
@@ -148,7 +162,7 @@ def _check_files(folder: Path) -> set[str]:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{folder / MANIFEST_FILE} is broken: {error}.") from error
-    possible = {*HASHED_FILES, CALIBRATION_FILE, *(indexer.file for indexer in WORD_INDEXERS.values())}
+    possible = {*HASHED_FILES, CALIBRATION_FILE, *BACKBONE_FILES, *(each.file for each in WORD_INDEXERS.values())}
     if not isinstance(manifest, dict) or not set(HASHED_FILES) <= set(manifest) <= possible:
         raise UserError(f"{folder / MANIFEST_FILE} must describe {', '.join(HASHED_FILES)} and nothing else.")
     if (folder / CALIBRATION_FILE).exists() and CALIBRATION_FILE not in manifest:  # it would be read unchecked
@@ -168,44 +182,6 @@ def _check_file(folder: Path, name: str) -> None:
         raise UserError(f"{folder} is not a model folder: {name} is missing or not a plain file.")
     if name != WEIGHTS_FILE and file.stat().st_size > SMALL:
         raise UserError(f"{file} is larger than any such file can be.")
-
-
-def _read_config(file: Path) -> dict[str, Any]:
-    try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is broken: {error}.") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{file} must hold the keys {', '.join(CONFIG_KEYS)}.")
-    for key in config:
-        if key not in CONFIG_KEYS:
-            raise UserError(f"{file}: there is no key {key!r}. {nearest(str(key), CONFIG_KEYS)}")
-    if config.get("format") != FORMAT:
-        raise UserError(f"{file}: its format is {config.get('format')!r}, but this seqclf reads format {FORMAT}.")
-    fields = config.get("fields")
-    if not isinstance(fields, list) or not fields or not _all_text(fields):
-        raise UserError(f"{file}: `fields` must be a list of names.")
-    columns = config.setdefault("columns", fields)  # FORMAT 1 began without them
-    if not isinstance(columns, list) or len(columns) not in (len(fields), 2 * len(fields)) or not _all_text(columns):
-        raise UserError(f"{file}: `columns` must be a list of names, one for each field or, for pairs, two.")
-    if config.setdefault("segment", None) not in SEGMENTS:
-        raise UserError(f"{file}: `segment` must be one of {', '.join(map(str, SEGMENTS))}.")
-    try:
-        kinds = from_plain(config.setdefault("kinds", {}))
-    except ValueError as error:
-        raise UserError(f"{file}: `kinds` is broken: {error}.") from error
-    if not kinds.keys() <= set(fields):
-        raise UserError(f"{file}: `kinds` names what is no field: {', '.join(kinds.keys() - set(fields))}.")
-    separator = config.setdefault("label_separator", None)
-    if separator is not None and not (isinstance(separator, str) and separator):
-        raise UserError(f"{file}: `label_separator` must be text, or null where a record has one label.")
-    if not isinstance(config.get("join_fields"), bool) or not isinstance(config.get("model"), dict):
-        raise UserError(f"{file}: `join_fields` must be true or false, and `model` must hold the parts.")
-    return config
-
-
-def _all_text(names: list[Any]) -> bool:
-    return all(isinstance(name, str) for name in names)
 
 
 def targets(node: Any, key: str = "") -> Iterator[tuple[str, str]]:

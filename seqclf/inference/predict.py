@@ -137,7 +137,7 @@ def texts_of(vocab: Vocabulary, records: Sequence[Example]) -> list[list[str]]:
     Raises:
         UserError: for a record that names no field of the model, or holds something that is not text.
     """
-    if vocab.num_inputs == 1:
+    if vocab.num_sides == 1:
         return [_texts(record, vocab, vocab.fields, at) for at, record in enumerate(records)]
     return [_pair_texts(pair, vocab, at) for at, pair in enumerate(records)]
 
@@ -145,7 +145,7 @@ def texts_of(vocab: Vocabulary, records: Sequence[Example]) -> list[list[str]]:
 def _pair_texts(pair: Any, vocab: Vocabulary, at: int) -> list[str]:
     if isinstance(pair, Mapping):
         return _texts(pair, vocab, vocab.columns, at)
-    if isinstance(pair, str) or len(pair) != vocab.num_inputs:
+    if isinstance(pair, str) or len(pair) != vocab.num_sides:
         raise UserError(
             f"Record {at} must be a pair: two records, or a dict of its columns ({', '.join(vocab.columns)})."
         )
@@ -153,7 +153,7 @@ def _pair_texts(pair: Any, vocab: Vocabulary, at: int) -> list[str]:
 
 
 def _texts(record: Any, vocab: Vocabulary, fields: Sequence[str], at: int) -> list[str]:
-    if isinstance(record, str) or (vocab.segment is not None and len(fields) == 1 and not isinstance(record, Mapping)):
+    if isinstance(record, str) or (vocab.reads_lists and len(fields) == 1 and not isinstance(record, Mapping)):
         record = [record]
     if isinstance(record, Mapping):
         if record and not any(name in fields for name in record):
@@ -171,7 +171,7 @@ def _cell(value: Any, vocab: Vocabulary, name: str, at: int) -> str:
     place = f"Record {at}: {name!r}"
     if name in vocab.kinds:
         return _checked(value, vocab.kinds[name], place)
-    if vocab.segment is not None and isinstance(value, Sequence) and all(isinstance(text, str) for text in value):
+    if vocab.reads_lists and isinstance(value, Sequence) and all(isinstance(text, str) for text in value):
         return value if isinstance(value, str) else list_cell(value)
     if value is not None and not isinstance(value, str):
         raise UserError(f"{place} must be text, but is {value!r}.")

@@ -52,7 +52,7 @@ class TablePredictions:
         decision: Decision | None = None,
     ) -> None:
         vocab = model.vocab
-        if vocab.segment is not None:
+        if vocab.reads_lists:
             table.allow_lists(*vocab.columns)
         label = label if label in table.columns else None
         self._model, self._rows, self._decision = model, rows, decision or Decision()
@@ -164,7 +164,7 @@ def read_records(table: Table, vocab: Vocabulary, label: str | None = None) -> I
             is wrong, when it is reached.
     """
     width = len(vocab.fields)
-    for side in range(vocab.num_inputs):
+    for side in range(vocab.num_sides):
         names = vocab.columns[side * width : (side + 1) * width]
         if not set(names) & set(table.columns):
             wanted = ", ".join(map(repr, names))

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from seqclf.backbone import BACKBONE
 from seqclf.errors import UserError, nearest
 from seqclf.nn.arguments import choose, positive
 from seqclf.ragged import Ragged, WordParts
@@ -19,11 +20,13 @@ class TokenEmbedder(nn.Module, ABC):
         indexer: the name of the indexer whose ids it reads: `tokens` for the words, `characters` for what is in them.
         indexer_options: which of its own arguments are for that indexer.
         output_dim: width of the vectors.
+        files: the texts of the files that a pretrained model is known by, by name.
     """
 
     indexer: ClassVar[str] = "tokens"
     indexer_options: ClassVar[tuple[str, ...]] = ()
     output_dim: int
+    files: Mapping[str, str] = {}
 
     @abstractmethod
     def forward(self, ids: Ragged) -> Ragged:
@@ -99,6 +102,15 @@ class TextFieldEmbedder(nn.Module):
         embedded = [embedder(self._ids(tokens, name)) for name, embedder in self.token_embedders.items()]
         out: Ragged = embedded[0].with_values(self.projection(self.combine([each.values for each in embedded])))
         return out
+
+    def backbone_files(self) -> dict[str, str]:
+        """The texts of the files that a pretrained model is known by, by their names in a model folder."""
+        return {
+            f"{BACKBONE}/{name}": text
+            for part in self.token_embedders.values()
+            if isinstance(part, TokenEmbedder)
+            for name, text in part.files.items()
+        }
 
     def _ids(self, tokens: Mapping[str, Ragged], name: str) -> Ragged:
         indexer = name if name in tokens else str(self.token_embedders[name].indexer)

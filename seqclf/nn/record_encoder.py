@@ -69,6 +69,10 @@ class RecordEncoder(nn.Module):
             if isinstance(module, DenseSeq2VecEncoder | DenseSeq2SeqEncoder) and module.compiles:
                 module.dense = torch.compile(module.dense, dynamic=True)  # type: ignore[method-assign]
 
+    def backbone_files(self) -> dict[str, str]:
+        """The texts of the files that a pretrained model is known by, by their names in a model folder."""
+        return self.text_field_embedder.backbone_files()
+
     def _pool(self, vectors: Ragged, records: Rows) -> Tensor:
         if isinstance(self.seq2vec_encoder, PerFieldSeq2VecEncoder):
             pooled: Tensor = self.seq2vec_encoder(vectors, records)

@@ -57,7 +57,7 @@ def evaluate(
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
         _check_columns(data, classifier.vocab)
         source: Source = make(data, "data", rooms=RUN_ROOMS)
-        if classifier.vocab.segment is not None:
+        if classifier.vocab.reads_lists:
             source.allow_lists()
         tables = source.tables()
         table = tables.test or tables.validation
@@ -85,7 +85,7 @@ def evaluate(
 def _check_columns(data: Mapping[str, Any], vocab: Vocabulary) -> None:
     typed = {key: data[key] for key in TEXT_KEYS if data.get(key) is not None}
     names = [name for columns in typed.values() for name in columns]
-    as_trained = names == list(vocab.columns) if vocab.num_inputs > 1 else sorted(names) == sorted(vocab.columns)
+    as_trained = names == list(vocab.columns) if vocab.num_sides > 1 else sorted(names) == sorted(vocab.columns)
     if typed and not as_trained:
         keys = " and ".join(f"data.{key}" for key in typed)
         reads = ", ".join(map(repr, vocab.columns))

@@ -147,7 +147,7 @@ def _name_columns(data: DictConfig, vocab: Vocabulary) -> None:
     width, kinds = len(vocab.fields), {name: column.kind for name, column in vocab.kinds.items()}
     names: dict[str, Sequence[str]] = {"text": [name for name in vocab.fields if name not in kinds]}
     names |= {kind: [name for name in kinds if kinds[name] == kind] for kind in set(kinds.values())}
-    if vocab.num_inputs > 1:
+    if vocab.num_sides > 1:
         names = {"left": vocab.columns[:width], "right": vocab.columns[width:]}
     if all(data.get(key) is None for key in ("text", "left", "right", "categorical", "numeric")):
         data.update({key: list(columns) for key, columns in names.items() if key in data})

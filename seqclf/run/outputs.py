@@ -16,6 +16,7 @@ from seqclf.run.baselines import run_baselines
 from seqclf.run.progress import watching
 from seqclf.run.report import write_report
 from seqclf.run.results import show, write_metrics
+from seqclf.token_features import settle
 
 
 def write_outputs(
@@ -43,7 +44,7 @@ def write_outputs(
     tables = source.tables()
     if config["baselines"]:
         metrics |= run_baselines(source, store)
-    save(model, folder / "model")
+    save(settle(model), folder / "model")
     paths = {"model": folder / "model", "metrics": folder / "metrics.json"}
     paths |= {"predictions": folder / "predictions.csv", "report": folder / "report.html"}
     _write_predictions(model, tables, store, paths["predictions"])

@@ -24,6 +24,7 @@ THREADED = {
     "counts",
     "encoders",
     "words",
+    "special_ids",
     "token_embedders",
 }
 MISSING = "???"

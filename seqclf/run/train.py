@@ -119,7 +119,7 @@ def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | 
     task: type[SequenceClassifier] = resolve(str(config["task"]["_target_"]), "task", parts)
     task.check_inputs(source.num_inputs)
     tokenization = make(config["tokens"], "tokens", rooms=RUN_ROOMS)
-    if (tokenization if start is None else start).segment is not None:
+    if (tokenization if start is None else start).segment == "sentences":
         source.allow_lists()
     with watching() as progress:
         store = build_store(

@@ -12,6 +12,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 
 from seqclf.batch import SPECIAL_TOKENS, UNKNOWN
 from seqclf.errors import UserError, nearest
+from seqclf.text.frame import Frame
 from seqclf.word_vectors import VectorFile
 
 Split = Literal["words", "whitespace", "characters"]
@@ -48,9 +49,11 @@ class Tokenization:
 
     Attributes:
         of_words: whether its tokens are words, with characters inside.
+        segment: what each field is cut into: its sentences, or (pretrained models only) windows; None for nothing.
     """
 
     of_words: ClassVar[bool] = True
+    segment: Literal["sentences", "windows"] | None
 
     def __init__(
         self,
@@ -74,6 +77,11 @@ class Tokenization:
         self.max_length = max_length
         self.add_words = add_words
         self.segment = segment
+
+    @property
+    def frame(self) -> Frame | None:
+        """What a pretrained model's tokenizer puts around texts; None for tokens that are fitted to the texts."""
+        return None
 
     def settings(self) -> dict[str, Any]:
         """All that the tokens depend on beside the texts, in plain values."""

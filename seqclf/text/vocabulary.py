@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from itertools import chain
 from pathlib import Path
 
@@ -11,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from seqclf.batch import UNKNOWN
+from seqclf.batch import SPECIAL_TOKENS, UNKNOWN
 from seqclf.errors import UserError, nearest
 from seqclf.text.characters import Characters
 from seqclf.text.columns import Column
+from seqclf.text.frame import Frame
 from seqclf.text.label_sets import label_matrix
 from seqclf.text.pieces import Pieces
 from seqclf.text.tokenization import cut, well_formed
+from seqclf.text.vocabulary_files import LABELS_FILE, TOKENIZER_FILE, read_vocabulary
 from seqclf.text.word_indexer import WordIndexer
 
 WORD_INDEXERS: dict[str, type[WordIndexer]] = {"characters": Characters, "pieces": Pieces}
-
-TOKENIZER_FILE, LABELS_FILE = "tokenizer.json", "labels.json"
 
 # What stands for a class index where there is no class: a label that is not among the classes, and no label at all.
 UNKNOWN_LABEL, MISSING_LABEL = -1, -2
@@ -42,6 +43,9 @@ class Vocabulary:
         segment: "sentences" where each sentence of a field is a sequence of its own; None where each field is one.
         label_separator: what is written between the labels of a record that may have several; None where each has one.
         kinds: the fields that are no text but categories or numbers, by name; None for none.
+        frame: what a pretrained model's tokenizer puts around texts: its ids then stand behind those of the special
+            tokens. None for a tokenizer that was fitted here and has the special tokens itself.
+        cross: whether the two records of a pair are one sequence.
     """
 
     def __init__(
@@ -55,8 +59,15 @@ class Vocabulary:
         segment: str | None = None,
         label_separator: str | None = None,
         kinds: Mapping[str, Column] | None = None,
+        frame: Frame | None = None,
+        cross: bool = False,
     ) -> None:
         self.tokenizer = tokenizer
+        self.frame = frame
+        self.cross = cross
+        self._first = 0 if frame is None else len(SPECIAL_TOKENS)  # the number of the tokenizer's id 0
+        if frame is not None:
+            tokenizer.encode_special_tokens = True  # no text can spell one
         self.labels = list(labels)
         self.fields = tuple(fields)
         self.join_fields = join_fields
@@ -73,8 +84,23 @@ class Vocabulary:
 
     @property
     def num_inputs(self) -> int:
-        """How many records one example holds, `I`: 2 for pairs."""
+        """How many records one example holds, `I`: 2 for pairs, unless both are one sequence."""
+        return 1 if self.cross else self.num_sides
+
+    @property
+    def num_sides(self) -> int:
+        """How many records a row of a table holds: 2 for pairs."""
         return len(self.columns) // len(self.fields)
+
+    @property
+    def width(self) -> int:
+        """How many texts a record has; where pairs are one sequence, those of both."""
+        return len(self.columns) // self.num_inputs
+
+    @property
+    def reads_lists(self) -> bool:
+        """Whether a list of texts may stand for a text: each is a sequence of its own then."""
+        return self.segment == "sentences"
 
     @property
     def several_sequences(self) -> bool:
@@ -96,12 +122,12 @@ class Vocabulary:
             return self.word_indexers[indexer].size
         if indexer != "tokens":
             raise ValueError(f"there is no indexer {indexer!r}. {nearest(indexer, ['tokens', *self.word_indexers])}")
-        return int(self.tokenizer.get_vocab_size(with_added_tokens=True))
+        return self._first + int(self.tokenizer.get_vocab_size(with_added_tokens=True))
 
     def words(self) -> list[str]:
         """The special tokens and the words, each at the place of its id."""
         known = self.tokenizer.get_vocab(with_added_tokens=True)
-        return sorted(known, key=known.__getitem__)
+        return [*SPECIAL_TOKENS[: self._first], *sorted(known, key=known.__getitem__)]
 
     def label_index(self, label: str) -> int:
         """The number of a class.
@@ -133,9 +159,10 @@ class Vocabulary:
     def extend_labels(self, new: Iterable[str]) -> Vocabulary:
         """The same vocabulary with more classes: known labels keep their number, new ones are appended in order."""
         labels = list(dict.fromkeys([*self.labels, *new]))
-        layout = (self.fields, self.join_fields, self.columns)
-        of_text = (self.word_indexers, self.segment)
-        return Vocabulary(self.tokenizer, labels, *layout, *of_text, self.label_separator, self.kinds)
+        grown = copy(self)
+        grown.labels = labels
+        grown._label_indices = {label: index for index, label in enumerate(labels)}
+        return grown
 
     def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Number the tokens of many texts.
@@ -150,16 +177,21 @@ class Vocabulary:
         encodings = encode_batch([well_formed(text) for text in texts], add_special_tokens=False)
         ids = [encoding.ids for encoding in encodings]
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
-        return np.fromiter(chain.from_iterable(ids), dtype=np.int32, count=int(lengths.sum())), lengths
+        numbers = np.fromiter(chain.from_iterable(ids), dtype=np.int32, count=int(lengths.sum()))
+        if self.frame is not None:
+            numbers = np.where(numbers == self.frame.unknown, UNKNOWN, numbers + self._first).astype(np.int32)
+        return numbers, lengths
 
     def cut(self, text: str) -> list[str]:
         """The words of a text, normalised: what `encode` numbers, known or not."""
+        if self.frame is not None:
+            return list(self.tokenizer.encode(well_formed(text), add_special_tokens=False).tokens)
         return cut(self.tokenizer, text)
 
     def word_id(self, word: str) -> int:
         """The number of a word that `cut` gave."""
         index = self.tokenizer.token_to_id(word)
-        return UNKNOWN if index is None else int(index)
+        return UNKNOWN if index is None else self._first + int(index)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -191,33 +223,28 @@ class Vocabulary:
         segment: str | None = None,
         label_separator: str | None = None,
         kinds: Mapping[str, Column] | None = None,
+        frame: Frame | None = None,
+        cross: bool = False,
     ) -> Vocabulary:
         """Read what `save` wrote.
 
         Args:
             folder: where it lies.
-            fields: names of the text fields.
+            fields: names of the text fields; this and what follows as for the class.
             join_fields: whether they are one sequence.
             columns: the text columns of a table.
-            word_indexers: names of what numbers the inside of words.
+            word_indexers: names of what numbers the inside of words, which are read too.
             segment: what each field is cut into.
             label_separator: between the labels of a record that may have several.
             kinds: the fields that are no text.
+            frame: what a pretrained model's tokenizer puts around texts.
+            cross: whether the two records of a pair are one sequence.
 
         Raises:
             UserError: for a file that is missing or broken.
         """
         folder = Path(folder)
-        file = folder / TOKENIZER_FILE
-        try:
-            tokenizer = Tokenizer.from_str(file.read_text(encoding="utf-8"))
-            file = folder / LABELS_FILE
-            labels = json.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(f"{file} cannot be read: {error.strerror}.") from error
-        except Exception as error:  # tokenizers raises bare Exception for a broken file
-            raise UserError(f"{file} is broken: {error}") from error
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise UserError(f"{file} must hold a list of label names.")
+        tokenizer, labels = read_vocabulary(folder)
         indexers = {name: WORD_INDEXERS[name].load(folder) for name in word_indexers}
-        return cls(tokenizer, labels, fields, join_fields, columns, indexers, segment, label_separator, kinds)
+        inside = (indexers, segment, label_separator)
+        return cls(tokenizer, labels, fields, join_fields, columns, *inside, kinds, frame, cross)

@@ -193,6 +193,7 @@ def test_what_is_odd_about_the_records_is_counted_and_said(tmp_path: Path, caplo
         "conflicting_labels": 1,
         "leaks": {"validation": 1, "test": 2},
         "tokens": {"train": 11, "validation": 2, "test": 8},
+        "cut": {},
         "unknown_tokens": {"train": 0.0, "validation": 0.0, "test": 0.25},
         "vocabulary": 4 + 7,
     }
