@@ -118,12 +118,13 @@ def with_rates(optimizer: Node, embedder: TextFieldEmbedder) -> Node:
     return {**optimizer, "groups": {**(optimizer.get("groups") or {}), **rates}} if rates else optimizer
 
 
-def settle(model: Any) -> None:
-    """Make ordinary models of pretrained ones with low-rank layers, those that are not to be kept apart."""
+def settle(model: Any) -> Any:
+    """The model, whose low-rank layers, unless they are to be kept apart, became part of what they adapt."""
     for part in model.text_field_embedder.token_embedders.values():
         if isinstance(part, PretrainedEmbedder) and part.lora_merge:
             part.merge()
             model.architecture["embedder"] = _without_low_rank(model.architecture["embedder"])
+    return model
 
 
 def _without_low_rank(embedder: Any) -> Any:
