@@ -52,7 +52,10 @@ HOMES = {
 }
 VAGUE = {"util", "utils", "common", "helper", "helpers", "core", "misc"}
 
-TARGETS = sorted(path for path in conf_path().rglob("*.yaml") if read_yaml(path).get("_target_"))
+HYDRAS = conf_path() / "hydra"  # it makes these itself
+TARGETS = sorted(
+    path for path in conf_path().rglob("*.yaml") if read_yaml(path).get("_target_") and HYDRAS not in path.parents
+)
 # Its parameters are the other groups: what the builder makes of them.
 MODEL = "seqclf.classifiers.sequence_classifier.SequenceClassifier"
 MODELS = (

@@ -43,8 +43,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_package_and_every_yaml_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     yamls = {f"seqclf/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "conf").rglob("*.yaml")}
-    assert yamls | {"seqclf/py.typed", "seqclf/run/cli.py"} <= names
-    assert {name.split("/")[0] for name in names} == {"seqclf", f"seqclf-{seqclf.__version__}.dist-info"}
+    plugin = "hydra_plugins/seqclf_sweepers/sweepers.py"
+    assert yamls | {"seqclf/py.typed", "seqclf/run/cli.py", plugin} <= names
+    assert {name.split("/")[0] for name in names} == {
+        "seqclf",
+        "hydra_plugins",
+        f"seqclf-{seqclf.__version__}.dist-info",
+    }
+    assert "hydra_plugins/__init__.py" not in names, "others have plugins too"
 
 
 def test_an_installed_seqclf_finds_its_own_configuration(wheel: Path, tmp_path: Path) -> None:

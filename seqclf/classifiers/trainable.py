@@ -13,6 +13,7 @@ from torchmetrics import Metric
 
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.clipping import clip_gradients
+from seqclf.classifiers.direction import lower_is_better
 from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.metrics import StageMetrics, figure_names
 from seqclf.classifiers.multilabel_metrics import MultilabelMetrics
@@ -21,7 +22,6 @@ from seqclf.nn.regularizer import Regularizer
 
 STAGES = ("train", "validation", "test")
 Figures = StageMetrics | MultilabelMetrics
-LOWER_IS_BETTER = ("loss", "calibration_error")
 
 
 class Trainable(SeveralBatches):
@@ -194,7 +194,7 @@ class Trainable(SeveralBatches):
     @property
     def monitor_mode(self) -> str:
         """Whether the monitored figure is better "min" or "max"."""
-        return "min" if self.monitor.split("/", 1)[-1] in LOWER_IS_BETTER else "max"
+        return "min" if lower_is_better(self.monitor) else "max"
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and the scheduler where there is one."""

@@ -21,21 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from seqclf.errors import RunError, UserError
 from seqclf.run.conf_path import conf_path
+from seqclf.run.job_ends import JobFailed, JobPruned
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-
-class JobFailed(Exception):  # noqa: N818  # what happened, not what is wrong
-    """A job of a sweep failed and has said so itself.
-
-    Args:
-        exit_code: what the job alone would have exited with.
-    """
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(exit_code)
-        self.exit_code = exit_code
 
 
 def train_main() -> None:
@@ -77,6 +66,11 @@ def runs_main() -> None:
     _run_script("seqclf.run.runs.runs", folders="folders")
 
 
+def sweep_report_main() -> None:
+    """`python scripts/sweep_report.py`, `seqclf-sweep-report`: what the jobs of a sweep came to, so far."""
+    _run_script("seqclf.run.sweep_report.sweep_report", folders="sweeps")
+
+
 def _run_hydra(arguments: Sequence[str]) -> None:
     import hydra
 
@@ -85,6 +79,8 @@ def _run_hydra(arguments: Sequence[str]) -> None:
 
     sweeps = [argument for argument in arguments if argument in ("-m", "--multirun")]  # Hydra wants them at either end
     typed = [argument for argument in arguments if argument not in sweeps]
+    if not sweeps and any(argument.startswith("sweep=") and argument != "sweep=null" for argument in typed):
+        raise UserError("sweep= is for many runs: add -m.")
     arguments = [*with_model_choices(typed), *sweeps]
     if _rank(typed):
         arguments += ["hydra.run.dir=.", "hydra.output_subdir=null"]  # rank 0 makes the run's folder
@@ -107,8 +103,8 @@ def _rank(typed: Sequence[str]) -> int:
     return max(int(os.environ.get(name, 0)) for name in names)
 
 
-def _job(config: DictConfig) -> float:
-    """One run. What goes wrong is said here: at the end of a sweep it would be too late."""
+def _job(config: DictConfig) -> float | None:
+    """One run, and its score; None of one that was stopped. What goes wrong is said here, not at a sweep's end."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
@@ -126,6 +122,10 @@ def _job(config: DictConfig) -> float:
     except Exception as error:
         hydra = HydraConfig.get()
         folder = Path(hydra.runtime.output_dir)
+        if isinstance(error, JobPruned):
+            (folder / "pruned.txt").write_text(f"{error}\n", encoding="utf-8")
+            print(f"#{hydra.job.num} was stopped {error}: others were better by then.")
+            return None
         if hydra.mode == RunMode.RUN:
             if isinstance(error, UserError) and hydra.output_subdir is not None:
                 _remove_unused(folder)

@@ -31,6 +31,7 @@ For example
   {program} encoder=lstm encoder.hidden_size=256 loss.weights=balanced trainer.max_epochs=20 seed=7
   {program} check=true                                 is everything in order? nothing is trained
   {program} -m encoder=bag,cnn,lstm seed=1,2,3         a grid
+  {program} -m sweep=optuna encoder=lstm hydra.sweep.dir=DIR     a search; the same command continues it
 
   --help [GROUP | GROUP=CHOICE ...]   this page; the choices of a group; the keys of a choice
   --cfg job                           the whole configuration, as it would be run
@@ -43,6 +44,7 @@ EXAMPLES = {
     "runs": "outputs/ sort=score where='[encoder=lstm]'",
     "evaluate": "model=RUN/model data=files data.test=other.csv",
     "predict": "model=RUN/model input=records.csv output=predictions.csv",
+    "sweep_report": "multirun/2026-11-23/10-00-00-000000",
     "repeat": "outputs/2026-11-23/10-00-00-000000",
 }
 

@@ -36,6 +36,7 @@ from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
 from seqclf.run.progress import RunProgress, watching
 from seqclf.run.provenance import Origin, origin_of, write_provenance
+from seqclf.run.pruning import pruning
 from seqclf.run.ranks import joined, start_ranks, threads_of, to_be_started
 from seqclf.run.results import RunResult, git_commit, versions
 from seqclf.run.run_folder import run_folder
@@ -210,6 +211,7 @@ def _make_trainer(
         StepSeed(int(config["seed"])),
         FiniteNumbers(folder),
         *best_and_last(folder / "checkpoints", model.monitor, model.monitor_mode),
+        *pruning(model.monitor, model.monitor_mode, int(config["trainer"]["max_epochs"])),
     ]
     if is_part(config["callbacks"]):
         callbacks += make_here(config["callbacks"], "callbacks")

@@ -1,0 +1,1 @@
+"""Hydra's doors to the sweeps of seqclf."""
