@@ -10,7 +10,9 @@ from seqclf.classifiers.evaluation import evaluate
 from seqclf.classifiers.label_space import LabelSpace
 from seqclf.errors import UserError
 from seqclf.inference import model_folder
+from seqclf.inference.attribution import Differentiable, Method
 from seqclf.inference.decision import Decision
+from seqclf.inference.explain import STEPS, Explanation, explain
 from seqclf.inference.predict import Example, Prediction, predict, texts_of
 
 
@@ -59,6 +61,26 @@ class Pretrained(LabelSpace):
             UserError: for a record that names no field of the model, or holds something that is not text.
         """
         return predict(self, records, Decision(top_k, abstain, thresholds))
+
+    def explain(
+        self: Differentiable,
+        records: Sequence[Example],
+        labels: Sequence[str] | str | None = None,
+        method: Method = "integrated_gradients",
+        steps: int = STEPS,
+    ) -> list[Explanation]:
+        """What each token and each field of the records adds to the logit of a class.
+
+        Args:
+            records: as for `predict`.
+            labels: the class to explain, of all or of each; None for that which is predicted.
+            method: `integrated_gradients`, `gradient_x_input` or `leave_one_out`.
+            steps: points of integrated gradients; more make the completeness error smaller.
+
+        Raises:
+            UserError: for a class or a method that there is not.
+        """
+        return explain(self, texts_of(self.vocab, records), labels, method, steps)
 
     def evaluate(self, records: Sequence[Example], labels: Sequence[str]) -> dict[str, float]:
         """Every figure of the model on these records and their labels; unknown labels count as wrong."""

@@ -23,7 +23,9 @@ from seqclf.nn.record_encoder import RecordEncoder
 from seqclf.nn.regularizer import Regularizer
 from seqclf.nn.seq2seq_encoder import Seq2SeqEncoder
 from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
+from seqclf.nn.token_margins import token_margins
 from seqclf.nn.wide_ngrams import WideNgrams
+from seqclf.ragged import Ragged
 from seqclf.text.vocabulary import Vocabulary
 
 
@@ -162,6 +164,16 @@ class SequenceClassifier(RecordEncoder, Pretrained):
         """The whole chain but the output layer: the record's vector `(B, output_dim)`; of pairs, both side by side."""
         batch = tokens if isinstance(tokens, RecordBatch) else RecordBatch.from_padded(tokens)
         return super().forward(batch).flatten(1)
+
+    def logits_from(self, vectors: Ragged, batch: RecordBatch) -> Tensor:
+        """Logits `(B, C)` without the wide term, from the vectors of the batch's tokens `(N, D)`."""
+        return self.head(self.encode(vectors, batch).flatten(1))
+
+    def linear_term(self, batch: RecordBatch) -> tuple[Tensor, Tensor] | None:
+        """What each token adds to the logits by the wide term `(N, C)`, and what its bias adds `(C,)`; None without."""
+        if self.wide is None:
+            return None
+        return self.wide.scale * token_margins(self.wide, batch), self.wide.scale * self.wide.bias
 
     def head(self, encoded_text: Tensor) -> Tensor:
         """Record vectors `(B, output_dim)` to logits `(B, C)`."""

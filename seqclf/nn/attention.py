@@ -40,6 +40,11 @@ class AttentionPooling(Seq2VecEncoder):
         weights = self.weights(sequences).values.unsqueeze(2)  # (N, num_heads, 1)
         return row_sum(sequences.with_values((weights * sequences.values.unsqueeze(1)).flatten(1)))
 
+    def field_weights(self, sequences: Ragged) -> Ragged:
+        """The weights `(N,)`, on average over the heads."""
+        weights = self.weights(sequences)
+        return weights.with_values(weights.values.mean(dim=1))
+
     def weights(self, sequences: Ragged) -> Ragged:
         """How much of each vector goes into its row's: `(N, num_heads)`, adding up to 1 in each row."""
         return row_softmax(sequences.with_values(self.context(torch.tanh(self.projection(sequences.values)))))

@@ -32,6 +32,10 @@ class GatedSum(Seq2VecEncoder):
         """Add up rows of field vectors `(N, input_dim)`; returns `(S, input_dim)`."""
         return row_sum(sequences.with_values(self.gates(sequences).values.unsqueeze(1) * sequences.values))
 
+    def field_weights(self, sequences: Ragged) -> Ragged:
+        """The gates `(N,)`."""
+        return self.gates(sequences)
+
     def gates(self, sequences: Ragged) -> Ragged:
         """How far each field is let in, between 0 and 1: `(N,)`."""
         fields = sequences.rows.position_of_value(sequences.device)

@@ -52,7 +52,15 @@ class RecordEncoder(nn.Module):
 
     def forward(self, batch: RecordBatch) -> Tensor:
         """Encode a batch; returns one vector per record, `(B, I, output_dim)`."""
-        vectors = self.text_field_embedder(batch.tokens)  # (N, D)
+        return self.encode(self.token_vectors(batch), batch)
+
+    def token_vectors(self, batch: RecordBatch) -> Ragged:
+        """The vectors of a batch's tokens, `(N, D)`."""
+        vectors: Ragged = self.text_field_embedder(batch.tokens)
+        return vectors
+
+    def encode(self, vectors: Ragged, batch: RecordBatch) -> Tensor:
+        """Encode a batch whose tokens have these vectors `(N, D)`; returns `(B, I, output_dim)`."""
         if isinstance(self.seq2seq_encoder, PerFieldSeq2SeqEncoder):
             vectors = self.seq2seq_encoder(vectors, batch.records)
         elif self.seq2seq_encoder is not None:
@@ -62,6 +70,19 @@ class RecordEncoder(nn.Module):
         if self.feed_forward is not None:
             records = self.feed_forward(records)
         return records.view(len(batch), batch.num_inputs, -1)
+
+    def field_weights(self, batch: RecordBatch) -> Ragged | None:
+        """How far each field goes into its record's vector `(S,)`; None where nothing weighs them."""
+        weighs = self.multifield_seq2vec_encoder
+        if weighs is None:
+            return None
+        seen: list[Ragged] = []
+        hook = weighs.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        try:
+            RecordEncoder.forward(self, batch)
+        finally:
+            hook.remove()
+        return weighs.field_weights(seen[0])
 
     def compile_kernels(self) -> None:
         """Compile the dense kernels of the encoders, in place: parameters keep their names, shells stay Python."""

@@ -23,6 +23,10 @@ class Seq2VecEncoder(nn.Module, ABC):
     def forward(self, sequences: Ragged) -> Tensor:
         """Encode rows of vectors `(N, input_dim)`; returns `(S, output_dim)`."""
 
+    def field_weights(self, sequences: Ragged) -> Ragged | None:
+        """How far each vector `(N, input_dim)` goes into its row's, `(N,)`; None for an encoder that weighs none."""
+        return None
+
 
 class DenseSeq2VecEncoder(Seq2VecEncoder):
     """A seq2vec encoder written for rectangles: subclasses give the kernel, the shell is here.

@@ -118,7 +118,7 @@ class WideNgrams(nn.Module):
         size, first = len(self.document_frequency), None
         for batch in batches:
             first = batch if first is None else first
-            features, record = (torch.cat(both) for both in zip(*self._blocks(batch), strict=True))
+            features, record = (torch.cat(both) for both in zip(*self.blocks(batch), strict=True))
             once = torch.unique(record * size + features) % size
             self.document_frequency += torch.bincount(once, minlength=size)
             self.documents += len(batch.records)
@@ -159,7 +159,7 @@ class WideNgrams(nn.Module):
         self.weight = nn.Parameter(F.pad(self.weight.detach(), (0, more)))
         self.bias = nn.Parameter(F.pad(self.bias.detach(), (0, more)))
 
-    def _blocks(self, batch: RecordBatch) -> list[tuple[Tensor, Tensor]]:
+    def blocks(self, batch: RecordBatch) -> list[tuple[Tensor, Tensor]]:
         """The features of all records `(M,)` and whose they are `(M,)`: those of words, then those of characters."""
         ids = batch.tokens["tokens"]
         record_of_sequence = batch.records.row_of_value(ids.device)
@@ -171,10 +171,10 @@ class WideNgrams(nn.Module):
             owner = torch.cat([owner, record.index_select(0, ends)])
         if not self.char_weight:
             return [(features, owner)]
-        hashes, token = self._character_ngrams(batch.tokens)
+        hashes, token = self.character_ngrams(batch.tokens)
         return [(features, owner), (hashes % self.buckets + self.first_character_ngram, record.index_select(0, token))]
 
-    def _character_ngrams(self, tokens: Mapping[str, Ragged]) -> tuple[Tensor, Tensor]:
+    def character_ngrams(self, tokens: Mapping[str, Ragged]) -> tuple[Tensor, Tensor]:
         """The hashes of all character n-grams `(M,)`, and the token that each is inside of `(M,)`."""
         words = tokens.get("characters")
         if not isinstance(words, WordParts):
@@ -192,14 +192,14 @@ class WideNgrams(nn.Module):
 
     def _tf_idf(self, batch: RecordBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Features, their values and whose they are; entries of one feature in one record add up to its value."""
-        blocks = [self._weigh(*block, len(batch.records)) for block in self._blocks(batch)]
+        blocks = [self.weigh(*block, len(batch.records)) for block in self.blocks(batch)]
         if len(blocks) == 1:
             return blocks[0]
         (features, values, record), (more, of_these, owner) = blocks
         values = torch.cat([values, self.char_weight * of_these])
         return torch.cat([features, more]), values, torch.cat([record, owner])
 
-    def _weigh(self, features: Tensor, record: Tensor, records: int) -> tuple[Tensor, Tensor, Tensor]:
+    def weigh(self, features: Tensor, record: Tensor, records: int) -> tuple[Tensor, Tensor, Tensor]:
         """The same with their values, of length 1 for each record.
 
         No size depends on the data but that of the features, so nothing waits for a GPU.

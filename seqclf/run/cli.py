@@ -71,6 +71,11 @@ def sweep_report_main() -> None:
     _run_script("seqclf.run.sweep_report.sweep_report", folders="sweeps")
 
 
+def explain_main() -> None:
+    """`python scripts/explain.py`, `seqclf-explain`: what each word adds to the predictions of a saved model."""
+    _run_script("seqclf.run.explain.explain")
+
+
 def _run_hydra(arguments: Sequence[str]) -> None:
     import hydra
 

@@ -46,6 +46,7 @@ EXAMPLES = {
     "predict": "model=RUN/model input=records.csv output=predictions.csv",
     "sweep_report": "multirun/2026-11-23/10-00-00-000000",
     "repeat": "outputs/2026-11-23/10-00-00-000000",
+    "explain": "model=RUN/model input=records.csv output=explanations.html",
 }
 
 

@@ -127,14 +127,14 @@ def test_a_signal_has_its_exit_code(number: signal.Signals, expected: int, tmp_p
     assert (process.returncode, err) == (expected, "")
 
 
-@pytest.mark.parametrize("main", ["evaluate_main", "predict_main"])
+@pytest.mark.parametrize("main", ["evaluate_main", "predict_main", "explain_main"])
 def test_a_mistake_in_the_arguments_of_a_script_is_one_message(main: str, tmp_path: Path) -> None:
     code, out, err = run(tmp_path, "modle=RUN/model", main=main)
     assert (code, out) == (2, "")
     assert err == "Error: There is no 'modle'. Did you mean 'model'?\n"
 
 
-@pytest.mark.parametrize("main", ["train_main", "evaluate_main", "predict_main"])
+@pytest.mark.parametrize("main", ["train_main", "evaluate_main", "predict_main", "explain_main"])
 def test_help_is_shown(main: str, tmp_path: Path) -> None:
     code, out, err = run(tmp_path, "--help", main=main)
     assert (code, err) == (0, "")
