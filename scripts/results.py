@@ -22,9 +22,9 @@ import numpy as np
 
 from seqclf import compose, train
 from seqclf.data.source import Source
+from seqclf.run.compose import plain
 from seqclf.run.linear_svm import joined, linear_svm, pick
 from seqclf.run.statistics import approximate_randomisation
-from seqclf.run.compose import plain
 from seqclf.run.train import open_data
 
 KEPT = Path("outputs/results.jsonl")
