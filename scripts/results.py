@@ -49,7 +49,7 @@ SETS: dict[str, list[str]] = {
 }
 FIGURE = {"amazon_google": "f1/match"}  # the figure that a set is scored by; else accuracy
 DEFAULTS = {name: [f"encoder={name}"] for name in ("bag", "cnn", "lstm")}
-WIDE = ["wide=ngrams", "wide.char_weight=0.7", "wide.scale=4"]
+WIDE = ["wide=characters"]
 PAIR = ["encoder=bag", "embedder=several", "embedder.names=[word,char_ngrams]", "trainer.max_epochs=30"]
 # What was tried for the best of each set; validation decides.
 MODELS = DEFAULTS | {
