@@ -84,6 +84,13 @@ class RecordBatch:
         """Where the ids are."""
         return next(iter(self.tokens.values())).device
 
+    def part(self, start: int, stop: int) -> RecordBatch:
+        """The examples from `start` to before `stop`, on the same device."""
+        first, last = (int(self.records.offsets[number * self.num_inputs]) for number in (start, stop))  # sequences
+        records = self.records.part(start * self.num_inputs, stop * self.num_inputs)
+        tokens = {name: ragged.part(first, last) for name, ragged in self.tokens.items()}
+        return RecordBatch(tokens, records, None if self.labels is None else self.labels[start:stop], self.num_inputs)
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> RecordBatch:
         """The same batch on another device."""
         tokens = {name: ragged.to(device, non_blocking) for name, ragged in self.tokens.items()}

@@ -66,6 +66,12 @@ class Rows:
         """The place of each value in its row, `(N,)`: 0, 1, 2, ..., whatever `positions` says."""
         return np.arange(self.num_values) - np.repeat(self.offsets[:-1], self.lengths)
 
+    def part(self, start: int, stop: int) -> Rows:
+        """The rows from `start` to before `stop`."""
+        offsets = self.offsets[start : stop + 1]
+        positions = None if self.positions is None else self.positions[offsets[0] : offsets[-1]]
+        return Rows(offsets - offsets[0], positions)
+
     def _on(self, name: str, device: torch.device, make: Any) -> Tensor:
         key = (name, device)
         if key not in self.kept:
@@ -140,6 +146,13 @@ class Ragged:
         values = self.values.index_select(0, host_to_device(chosen, self.device))
         return Ragged(values, Rows.from_lengths(lengths, positions))
 
+    def part(self, start: int, stop: int) -> Ragged:
+        """The rows from `start` to before `stop`, on the same device."""
+        return Ragged(self._values_of(start, stop), self.rows.part(start, stop))
+
+    def _values_of(self, start: int, stop: int) -> Tensor:
+        return self.values[int(self.rows.offsets[start]) : int(self.rows.offsets[stop])]
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -169,6 +182,10 @@ class WordParts(Ragged):
     def __init__(self, values: Tensor, rows: Rows, parts: Ragged) -> None:
         super().__init__(values, rows)
         self.parts = parts
+
+    def part(self, start: int, stop: int) -> WordParts:
+        """The rows from `start` to before `stop`, with what is inside of all words."""
+        return WordParts(self._values_of(start, stop), self.rows.part(start, stop), self.parts)
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> WordParts:
         """The same with its values and parts on another device."""

@@ -163,7 +163,8 @@ class SequenceClassifier(RecordEncoder, Pretrained):
     def forward_tokens(self, tokens: RecordBatch | Mapping[str, Tensor]) -> Tensor:
         """The whole chain but the output layer: the record's vector `(B, output_dim)`; of pairs, both side by side."""
         batch = tokens if isinstance(tokens, RecordBatch) else RecordBatch.from_padded(tokens)
-        return super().forward(batch).flatten(1)
+        encode = super().forward
+        return (self.halving.encode(encode, batch) if self.halving and self.training else encode(batch)).flatten(1)
 
     def logits_from(self, vectors: Ragged, batch: RecordBatch) -> Tensor:
         """Logits `(B, C)` without the wide term, from the vectors of the batch's tokens `(N, D)`."""

@@ -14,6 +14,7 @@ from torchmetrics import Metric
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.clipping import clip_gradients
 from seqclf.classifiers.direction import lower_is_better
+from seqclf.classifiers.halving import Halving
 from seqclf.classifiers.metric_options import MetricOptions
 from seqclf.classifiers.metrics import StageMetrics, figure_names
 from seqclf.classifiers.multilabel_metrics import MultilabelMetrics
@@ -38,6 +39,7 @@ class Trainable(SeveralBatches):
         step: `(model, batch) -> loss`, what a step of training makes of a batch; None reads it once, as it is.
         wide: a linear term that descends by itself; None where there is none.
         metric_options: which figures there are besides the usual ones.
+        halving: reads batches in parts that do not fit into memory; None ends in an error then.
         watch_norm: is given the norm of the gradients of every optimiser step, before it; None for nobody.
     """
 
@@ -50,6 +52,7 @@ class Trainable(SeveralBatches):
     _recorded = True
     metric_options: MetricOptions
     watch_norm: Callable[[Tensor], None] | None = None
+    halving: Halving | None = None
 
     @property
     def output_classes(self) -> list[str]:
@@ -137,9 +140,16 @@ class Trainable(SeveralBatches):
 
     def training_step(self, batch: RecordBatch, batch_idx: int) -> Tensor:
         """One step of training; returns the loss with the regularizer's penalty."""
-        loss: Tensor = self.step(self, batch) if self.step else self(batch, label=batch.labels)["loss"]
-        loss = loss if self.regularizer is None else loss + self.regularizer(self)
+        if self.halving is None:
+            return self.weighed(self._training_loss(batch), batch)
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        scale = 1.0 if scaler is None else float(scaler.get_scale())
+        loss = self.halving.step(self._training_loss, batch, self.parameters(), self.unrecorded, scale)
         return self.weighed(loss, batch)
+
+    def _training_loss(self, batch: RecordBatch) -> Tensor:
+        loss: Tensor = self.step(self, batch) if self.step else self(batch, label=batch.labels)["loss"]
+        return loss if self.regularizer is None else loss + self.regularizer(self)
 
     def validation_step(self, batch: RecordBatch, batch_idx: int) -> None:
         """One step of validation: records the metrics."""

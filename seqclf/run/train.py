@@ -31,6 +31,7 @@ from seqclf.run.finite import FiniteNumbers
 from seqclf.run.history import History
 from seqclf.run.init_from import Start
 from seqclf.run.loaded_config import check_targets
+from seqclf.run.memory import explaining
 from seqclf.run.outputs import write_outputs
 from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
@@ -180,7 +181,7 @@ def _run(
     if model.wide is not None:
         model.wide.count(store.train.batches())
     trainer = _make_trainer(config, model, folder, [history, progress])
-    with tracking(trainer, origin.without_values(config)):
+    with tracking(trainer, origin.without_values(config)), explaining(trainer):
         trainer.fit(model, data)
         if not history.epochs:
             raise UserError("Nothing was trained: trainer.max_epochs must be at least 1.")

@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import Logger
 
 from seqclf.errors import UserError
 from seqclf.run.checkpoints import AtomicCheckpointIO
+from seqclf.run.memory import MemoryWatch
 from seqclf.run.ranks import Launcher, cluster, local_ranks
 from seqclf.run.strategies import Strategy, make_strategy
 
@@ -38,6 +39,7 @@ def make_trainer(
     deterministic: bool = True,
     strategy: Literal["ddp", "fsdp"] = "ddp",
     launcher: Literal["here", "torchrun", "slurm"] = "here",
+    on_out_of_memory: Literal["raise", "halve"] = "raise",
 ) -> pl.Trainer:
     """Make the Trainer of a run.
 
@@ -57,6 +59,8 @@ def make_trainer(
         deterministic: refuse operations whose result differs from run to run.
         strategy: of several processes: "ddp", each with the whole model, or "fsdp", each with a part of it.
         launcher: who starts several processes: this one ("here"), torchrun, or SLURM.
+        on_out_of_memory: "raise" says which batch did not fit and what helps; "halve" reads such a batch in halves,
+            quarters, ..., in the same step (not with fsdp).
 
     Raises:
         UserError: for a device that this machine does not have.
@@ -65,7 +69,7 @@ def make_trainer(
     try:
         return pl.Trainer(
             default_root_dir=folder,
-            callbacks=callbacks,
+            callbacks=[*callbacks, _memory_watch(on_out_of_memory, strategy)],
             logger=logger or False,
             max_epochs=max_epochs,
             precision=precision,  # type: ignore[arg-type]  # checked by Lightning
@@ -78,6 +82,12 @@ def make_trainer(
         )
     except (ValueError, pl.utilities.exceptions.MisconfigurationException) as error:  # type: ignore[attr-defined]
         raise UserError(f"trainer: {error}") from error
+
+
+def _memory_watch(on_out_of_memory: str, strategy: Strategy) -> MemoryWatch:
+    if on_out_of_memory == "halve" and strategy == "fsdp":
+        raise UserError("trainer.on_out_of_memory=halve cannot be had with trainer.strategy=fsdp.")
+    return MemoryWatch(on_out_of_memory == "halve")
 
 
 def _of_ranks(
