@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqclf.padded import Padded
 from seqclf.ragged import IntArray, Ragged, Rows, host_to_device
 
 Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -155,6 +156,9 @@ def to_vectors(kernel: Kernel, sequences: Ragged, overhead: Overhead, shortest: 
     Returns:
         One vector per row, in the order of the rows, `(S, H)`.
     """
+    if isinstance(sequences, Padded):
+        more = shortest - 1
+        return kernel(sequences.rectangle(more=more), sequences.rows.row_lengths, sequences.positions(more))
     chosen = plan(sequences.rows, sequences.device, overhead, shortest)
     vectors = _run(kernel, sequences, chosen)
     out = vectors[0] if len(vectors) == 1 else torch.cat(vectors)
@@ -173,6 +177,10 @@ def to_ragged(kernel: Kernel, sequences: Ragged, overhead: Overhead, shortest: i
     Returns:
         One vector per value `(N, H)`, over the same rows.
     """
+    if isinstance(sequences, Padded):
+        more = shortest - 1
+        states = kernel(sequences.rectangle(more=more), sequences.rows.row_lengths, sequences.positions(more))
+        return sequences.with_values(states[:, : sequences.rows.longest].flatten(0, 1))
     chosen = plan(sequences.rows, sequences.device, overhead, shortest)
     pieces = [out.flatten(0, 1) for out in _run(kernel, sequences, chosen)]
     joined = pieces[0] if len(pieces) == 1 else torch.cat(pieces)

@@ -22,7 +22,7 @@ BELOW = {
     "ragged": set(),
     "padded": {"ragged"},
     "batch": {"ragged"},
-    "chunks": {"ragged"},
+    "chunks": {"ragged", "padded"},
     "several": {"errors"},
     "parts": {"errors"},
     "segmented": {"errors", "parts"},

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 
 from seqclf.nn.arguments import positive, probability
+from seqclf.nn.scanned import scan
 
 
 class AugmentedLstm(nn.Module):
@@ -57,6 +58,8 @@ def read_together(layers: Sequence[AugmentedLstm], rows: Sequence[Tensor]) -> Te
     read = torch.stack([layer.input(x) for layer, x in zip(layers, rows, strict=True)])  # (layers, S, L, 4 or 6 H)
     bias = torch.stack([layer.state.bias for layer in layers])
     weight = torch.stack([layer.state.weight for layer in layers]).transpose(1, 2)  # (layers, H, gates * H)
+    if torch.compiler.is_exporting():  # a graph of free length
+        return _scanned(read[..., :size] + bias[:, None, None], read[..., size:], weight, kind.gates)
     gates = (read[..., :size] + bias[:, None, None]).unbind(2)
     carried = read[..., size:].unbind(2)
     memory = hidden = read.new_zeros(len(layers), read.shape[1], kind.state.in_features)
@@ -70,3 +73,19 @@ def read_together(layers: Sequence[AugmentedLstm], rows: Sequence[Tensor]) -> Te
             hidden = torch.lerp(bypass, hidden, highway[0].sigmoid())
         states.append(hidden)
     return torch.cat(torch.stack(states, dim=2).unbind(0), dim=2)
+
+
+def _scanned(gates: Tensor, carried: Tensor, weight: Tensor, parts: int) -> Tensor:
+    """The same as a scan: gates `(layers, S, L, parts * H)`, what goes around `(layers, S, L, H)` or nothing."""
+
+    def step(carry: tuple[Tensor, ...], x: tuple[Tensor, ...], constants: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        hidden, memory = carry
+        let_in, keep, new, let_out, *highway = torch.baddbmm(x[0], hidden, constants[0]).chunk(parts, dim=2)
+        memory = let_in.sigmoid() * new.tanh() + keep.sigmoid() * memory
+        hidden = let_out.sigmoid() * memory.tanh()
+        return torch.lerp(x[1], hidden, highway[0].sigmoid()) if highway else hidden, memory
+
+    start = gates.new_zeros(gates.shape[0], gates.shape[1], weight.shape[1])
+    read = (gates.movedim(2, 0), carried.movedim(2, 0) if parts == 5 else gates.movedim(2, 0))
+    states = scan(step, (start, start.clone()), read, (weight,))  # (layers, L, S, H)
+    return torch.cat(states.transpose(1, 2).unbind(0), dim=2)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
+from seqclf.padded import Padded
 from seqclf.ragged import Ragged
 
 
@@ -24,7 +25,16 @@ class Concat(Seq2VecEncoder):
 
     def forward(self, sequences: Ragged) -> Tensor:
         """Lay out rows of field vectors `(N, input_dim)`; returns `(S, num_fields * input_dim)`."""
+        if isinstance(sequences, Padded):
+            return self._lay_out(sequences)
         rows, device = sequences.rows, sequences.device
         slots = rows.row_of_value(device) * self.num_fields + rows.position_of_value(device)
         table = self.missing.to(sequences.values.dtype).repeat(len(rows), 1)  # (S * F, D)
         return table.index_copy(0, slots, sequences.values).view(len(rows), -1)
+
+    def _lay_out(self, sequences: Padded) -> Tensor:
+        fields = torch.arange(self.num_fields, device=sequences.device)
+        there = (sequences.positions().unsqueeze(2) == fields) & sequences.rows.real.unsqueeze(2)  # (S, L, F)
+        table = torch.bmm(there.to(sequences.values.dtype).transpose(1, 2), sequences.rectangle())  # (S, F, D)
+        missing = ~there.any(dim=1).unsqueeze(2)
+        return (table + missing.to(table.dtype) * self.missing).flatten(1)

@@ -3,7 +3,9 @@
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
+from seqclf.padded import Padded
 from seqclf.ragged import Ragged, Rows, host_to_device
 
 # Odd 64-bit constants, as signed numbers: the golden ratio, and the multipliers of MurmurHash3's finaliser.
@@ -60,6 +62,11 @@ class HashedNgrams(nn.Module):
         Returns:
             `(N, D)`.
         """
+        if isinstance(ids, Padded):
+            for hashes, there in padded_ngrams(ids, self.longest):
+                vectors = self.embedding(hashes.flatten() % self.embedding.num_embeddings)
+                onto = onto + vectors.masked_fill(~there.flatten().unsqueeze(1), 0.0)
+            return onto
         hashes, ends = ngram_hashes(ids, self.longest)
         vectors = self.embedding(hashes % self.embedding.num_embeddings)
         return onto.index_add_(0, ends, vectors)
@@ -86,6 +93,17 @@ def ngram_hashes(ids: Ragged, longest: int, shortest: int = 2) -> tuple[Tensor, 
             found.append(hashes.index_select(0, starts))
             ends.append(starts + (n - 1))
     return torch.cat(found), torch.cat(ends)
+
+
+def padded_ngrams(ids: Padded, longest: int) -> list[tuple[Tensor, Tensor]]:
+    """For each n the hashes of the n-grams that end at each cell `(S, L)`, and whether there is one `(S, L)`."""
+    words = ids.rectangle().long()
+    places = torch.arange(ids.rows.longest, device=ids.device)
+    hashes, found = words, []
+    for n in range(2, longest + 1):
+        hashes = extend(pad(hashes, (1, 0))[:, :-1], words)
+        found.append((hashes, ids.rows.real & (places >= n - 1)))
+    return found
 
 
 def ngram_starts(rows: Rows, n: int, device: torch.device) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from seqclf.nn.seq2seq_encoder import Seq2SeqEncoder
 from seqclf.nn.seq2vec_encoder import Seq2VecEncoder
+from seqclf.padded import Padded
 from seqclf.ragged import IntArray, Ragged, Rows, host_to_device
 
 
@@ -37,6 +38,8 @@ class PerFieldSeq2VecEncoder(Seq2VecEncoder):
         Raises:
             ValueError: for no records, or for a field without an encoder.
         """
+        if isinstance(sequences, Padded):
+            return _chosen([encoder(sequences) for encoder in self.encoders], _field_of_row(sequences, records))
         shares = _shares(sequences.rows, records, len(self.encoders))
         vectors = [self.encoders[share.field](share.of(sequences)) for share in shares]
         return _restored(vectors, [share.chosen for share in shares])
@@ -67,9 +70,28 @@ class PerFieldSeq2SeqEncoder(Seq2SeqEncoder):
         Raises:
             ValueError: for no records, or for a field without an encoder.
         """
+        if isinstance(sequences, Padded):
+            field_of_value = _field_of_row(sequences, records)[sequences.rows.row_of_value(sequences.device)]
+            return sequences.with_values(
+                _chosen([encoder(sequences).values for encoder in self.encoders], field_of_value)
+            )
         shares = _shares(sequences.rows, records, len(self.encoders))
         vectors = [self.encoders[share.field](share.of(sequences)).values for share in shares]
         return sequences.with_values(_restored(vectors, [share.values for share in shares]))
+
+
+def _field_of_row(sequences: Padded, records: Rows | None) -> Tensor:
+    if records is None:
+        raise ValueError("`records` must say which field each row is, but is None")
+    return records.position_of_value(sequences.device)
+
+
+def _chosen(vectors: list[Tensor], field: Tensor) -> Tensor:
+    """Of the vectors of every field's encoder `(*, H)`, those of the field that each row is `(*,)`."""
+    out = vectors[0]
+    for number, each in enumerate(vectors[1:], start=1):
+        out = torch.where((field == number).unsqueeze(1), each, out)
+    return out
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,30 @@
 import torch
 from torch import Tensor
 
+from seqclf.padded import Padded
 from seqclf.ragged import Ragged, host_to_device
 
 
 def row_first(sequences: Ragged) -> Tensor:
     """The first of each row of values `(N, *)`; returns `(S, *)`."""
+    if isinstance(sequences, Padded):
+        return sequences.rectangle()[:, 0]
     return sequences.values.index_select(0, host_to_device(sequences.rows.offsets[:-1], sequences.device))
 
 
 def row_last(sequences: Ragged) -> Tensor:
     """The last of each row of values `(N, *)`; returns `(S, *)`."""
+    if isinstance(sequences, Padded):
+        rows = sequences.rows
+        ends = torch.arange(rows.size, device=sequences.device) * rows.longest + rows.row_lengths - 1
+        return sequences.values.index_select(0, ends)
     return sequences.values.index_select(0, host_to_device(sequences.rows.offsets[1:] - 1, sequences.device))
 
 
 def row_sum(sequences: Ragged) -> Tensor:
     """The sum of each row of values `(N, *)`; returns `(S, *)`."""
+    if isinstance(sequences, Padded):
+        return sequences.rectangle().sum(dim=1)
     values, rows = sequences.values, sequences.rows
     zeros = values.new_zeros((len(rows), *values.shape[1:]))
     return zeros.index_add_(0, rows.row_of_value(sequences.device), values)
@@ -36,6 +45,8 @@ def row_sqrtn(sequences: Ragged) -> Tensor:
 
 def row_max(sequences: Ragged) -> Tensor:
     """The maximum of each row of values `(N, *)`, per dimension; returns `(S, *)`."""
+    if isinstance(sequences, Padded):
+        return sequences.rectangle(-torch.inf).amax(dim=1)
     lengths = sequences.rows.lengths_on(sequences.device)
     # Lengths fit by construction; checking them would make a GPU wait.
     return torch.segment_reduce(sequences.values, "max", lengths=lengths, axis=0, unsafe=True)

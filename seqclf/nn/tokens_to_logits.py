@@ -36,6 +36,11 @@ class TokensToLogits(nn.Module):
                     f"embedder={name} looks inside of words, which their ids do not show: {type(embedder).__name__} "
                     "cannot be exported. Export a model with embedder=word."
                 )
+        if model.wide is not None and model.wide.char_weight:
+            raise UserError(
+                "wide.char_weight reads the characters inside of words, which their ids do not show: it cannot be "
+                "exported. Export a model with wide.char_weight=0."
+            )
         self.model = model
         self.several = model.multifield_seq2vec_encoder is not None
         self.num_inputs = int(model.n_inputs)

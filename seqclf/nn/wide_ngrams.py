@@ -6,10 +6,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # as everyone calls it
 from torch import Tensor, nn
 
-from seqclf.batch import RecordBatch
+from seqclf.batch import PADDING, RecordBatch
 from seqclf.errors import UserError
 from seqclf.nn.arguments import positive
-from seqclf.nn.hashed_ngrams import ngram_hashes
+from seqclf.nn.hashed_ngrams import ngram_hashes, padded_ngrams
+from seqclf.nn.occurrences import occurrences
+from seqclf.padded import Padded
 from seqclf.ragged import Ragged, WordParts
 
 POWER_STEPS = 20
@@ -85,6 +87,22 @@ class WideNgrams(nn.Module):
         features, values, record = self._tf_idf(batch)
         weighted = F.embedding(features, self.weight, sparse=self.sparse) * values.unsqueeze(1)
         return weighted.new_zeros((len(batch.records), weighted.shape[1])).index_add_(0, record, weighted) + self.bias
+
+    def padded_margins(self, ids: Padded, num_records: int) -> Tensor:
+        """The same of a rectangle: `(R, C)` for `num_records` records, each of equally many rows of `ids`."""
+        words = ids.rectangle().long()
+        found = [(words + self.first_word, words != PADDING)]  # the row of a missing field is one cell of padding
+        if self.ngrams > 1:
+            found += [(hashes % self.buckets, there) for hashes, there in padded_ngrams(ids, self.ngrams)]
+        real = torch.cat([there for _, there in found], dim=1).view(num_records, -1)  # (R, M)
+        features = torch.cat([each for each, _ in found], dim=1).view(num_records, -1)
+        count = occurrences(features.masked_fill(~real, -1)).to(self.documents.dtype)
+        seen = self.document_frequency[features]
+        idf = torch.where(seen > 0, ((1 + self.documents) / (1 + seen)).log() + 1, 0)
+        value = ((1 + count.log()) * idf / count).masked_fill(~real, 0.0)  # of one occurrence
+        length = (value.square() * count).sum(dim=1).sqrt().clamp_min(torch.finfo(value.dtype).tiny)
+        weighted = self.weight[features] * value.unsqueeze(2)
+        return weighted.sum(dim=1) / length.unsqueeze(1) + self.bias
 
     def mean_hinge(self, margins: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
         """Squared hinge of each class against the rest, its mean over the records; a negative label adds nothing.

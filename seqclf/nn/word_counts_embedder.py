@@ -10,7 +10,9 @@ from seqclf.batch import SPECIAL_TOKENS
 from seqclf.errors import UserError
 from seqclf.nn.arguments import choose, positive, probability
 from seqclf.nn.embedder import TokenEmbedder
+from seqclf.nn.occurrences import occurrences
 from seqclf.nn.segments import row_sum
+from seqclf.padded import Padded
 from seqclf.ragged import Ragged
 
 
@@ -104,6 +106,8 @@ class WordCountsEmbedder(TokenEmbedder):
 
     def _counts(self, ids: Ragged) -> Tensor:
         """How often each token's word stands in its row, `(N,)`; no size depends on the values, for a GPU's sake."""
+        if isinstance(ids, Padded):
+            return occurrences(ids.rectangle()).flatten()
         keys = ids.rows.row_of_value(ids.device) * self.embedding.num_embeddings + ids.values
         ordered, order = keys.sort()
         first = torch.ones_like(ordered)

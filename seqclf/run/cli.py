@@ -76,6 +76,16 @@ def explain_main() -> None:
     _run_script("seqclf.run.explain.explain")
 
 
+def serve_main() -> None:
+    """`python scripts/serve.py`, `seqclf-serve`: a saved model behind HTTP."""
+    _run_script("seqclf.run.serve.serve")
+
+
+def export_main() -> None:
+    """`python scripts/export.py`, `seqclf-export`: a saved model as a file that others run."""
+    _run_script("seqclf.run.export.export")
+
+
 def _run_hydra(arguments: Sequence[str]) -> None:
     import hydra
 

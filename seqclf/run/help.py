@@ -42,6 +42,8 @@ For example
 EXAMPLES = {
     "ensemble": "RUN RUN RUN output=outputs/ensemble",
     "runs": "outputs/ sort=score where='[encoder=lstm]'",
+    "serve": "model=RUN/model port=8000",
+    "export": "model=RUN/model format=onnx output=exported/model.onnx",
     "evaluate": "model=RUN/model data=files data.test=other.csv",
     "predict": "model=RUN/model input=records.csv output=predictions.csv",
     "sweep_report": "multirun/2026-11-23/10-00-00-000000",
