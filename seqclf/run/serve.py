@@ -1,0 +1,73 @@
+"""A saved model behind HTTP."""
+
+from __future__ import annotations
+
+import json
+
+from rich.console import Console
+
+from seqclf.classifiers.sequence_classifier import SequenceClassifier
+from seqclf.errors import UserError
+from seqclf.inference.decision import Decision
+from seqclf.run.own_parts import import_part
+from seqclf.run.process import run_settings
+
+
+def serve(
+    model: str,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    max_records: int = 1000,
+    max_bytes: int = 10_000_000,
+    top_k: int | None = None,
+    abstain: float | None = None,
+    thresholds: dict[str, float] | float | None = None,
+    parts: list[str] | None = None,
+    threads: int | None = None,
+) -> None:
+    """Answer requests until it is stopped: POST {"records": [{FIELD: TEXT}]} to /predict.
+
+    Requests that come at the same time are predicted together. /health says whether it is up, /model what the model
+    reads, /openapi.json describes it all; the page /docs shows that in a browser and loads its script from the net.
+
+    Args:
+        model: a model folder.
+        host: the address that is listened at; the machine itself alone unless typed. There are no passwords.
+        port: 0 for any that is free.
+        max_records: how many records one request may hold; 413 beyond.
+        max_bytes: how long a request's body may be; 413 beyond.
+        top_k: so many of the likeliest classes are told; all unless typed.
+        abstain: below this probability of being right a record is given no label.
+        thresholds: the least probability for a label to be given: one for all, or '{LABEL: 0.9}'.
+        parts: dotted names of classes of your own that the model is built of.
+        threads: for torch on the CPU; None for one per core.
+
+    Raises:
+        UserError: for a model folder that cannot be read, or an address that is taken.
+    """
+    decision = Decision(top_k, abstain, thresholds)
+    try:
+        import uvicorn
+
+        from seqclf.run.server import make_app
+    except ModuleNotFoundError as error:
+        raise UserError(f"Serving needs {error.name}: pip install 'seqclf[serve]'.") from error
+    if max_records < 1 or max_bytes < 1 or not 0 <= port < 2**16:
+        raise UserError("max_records and max_bytes must be at least 1, and port between 0 and 65535.")
+    with run_settings(0, threads):
+        classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
+        decision.limits(classifier.vocab.labels)
+        config = uvicorn.Config(make_app(classifier, max_records, max_bytes, decision), host, port, log_level="warning")
+        try:
+            listening = config.bind_socket()
+        except SystemExit as error:  # uvicorn has said why
+            raise UserError(f"{host}:{port} cannot be listened at; give another port=.") from error
+        listening.listen(2048)
+        address = listening.getsockname()
+        example = json.dumps({"records": [dict.fromkeys(classifier.vocab.columns, "...")]})
+        console = Console(highlight=False)
+        console.print(f"http://{address[0]}:{address[1]} answers; Ctrl-C stops it. For example", soft_wrap=True)
+        console.print(
+            f"  curl -H 'Content-Type: application/json' -d '{example}' http://{address[0]}:{address[1]}/predict"
+        )
+        uvicorn.Server(config).run(sockets=[listening])
