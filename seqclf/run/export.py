@@ -27,7 +27,8 @@ from seqclf.nn.tokens_to_logits import TokensToLogits, as_batch
 from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
 from seqclf.text.columns import to_plain
-from seqclf.text.vocabulary import TOKENIZER_FILE, Vocabulary
+from seqclf.text.vocabulary import Vocabulary
+from seqclf.text.vocabulary_files import TOKENIZER_FILE
 
 # (records, sequences of each, tokens of the longest): what is traced, and then what is compared at.
 TRACED = (3, 3, 7)

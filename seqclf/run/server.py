@@ -45,7 +45,22 @@ def make_app(model: SequenceClassifier, max_records: int, max_bytes: int, decisi
 
     app = FastAPI(title="seqclf", version=seqclf.__version__, lifespan=answering)
     app.state.batcher = batcher
-    asked, answered = _schemas(model)
+    _add_refusals(app, max_bytes)
+    _add_predict(app, model, batcher, max_records)
+
+    @app.get("/health", summary="Whether the server is up")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/model", summary="What the model reads and says")
+    async def describe() -> dict[str, Any]:
+        return {"fields": list(model.vocab.columns), "labels": model.output_classes, "temperature": model.temperature}
+
+    return app
+
+
+def _add_refusals(app: FastAPI, max_bytes: int) -> None:
+    """Say what is too long, and with its field what is wrong."""
 
     @app.middleware("http")
     async def bounded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -62,6 +77,11 @@ def make_app(model: SequenceClassifier, max_records: int, max_bytes: int, decisi
     async def explain(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         return _refusal(422, ".".join(map(str, first["loc"])), str(first["msg"]))
+
+
+def _add_predict(app: FastAPI, model: SequenceClassifier, batcher: Batcher, max_records: int) -> None:
+    """Answer `POST /predict`."""
+    asked, answered = _schemas(model)
 
     async def predict(request: Any) -> Any:
         records = request.records
@@ -84,16 +104,6 @@ def make_app(model: SequenceClassifier, max_records: int, max_bytes: int, decisi
     predict.__annotations__ = {"request": asked, "return": Any}
     whole = create_model("Predictions", predictions=(list[answered], ...))  # type: ignore[valid-type]
     app.post("/predict", response_model=whole, summary="Labels and probabilities of records")(predict)
-
-    @app.get("/health", summary="Whether the server is up")
-    async def health() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/model", summary="What the model reads and says")
-    async def describe() -> dict[str, Any]:
-        return {"fields": list(model.vocab.columns), "labels": model.output_classes, "temperature": model.temperature}
-
-    return app
 
 
 def _schemas(model: SequenceClassifier) -> tuple[type[BaseModel], type[BaseModel]]:
