@@ -43,6 +43,14 @@ def with_folders(arguments: Sequence[str], name: str) -> list[str]:
     return [f"{name}={json.dumps(folders)}", *others] if folders else others
 
 
+def with_rest(arguments: Sequence[str], target: str, name: str) -> list[str]:
+    """The arguments with those that the function does not know, which are typed for training, as the list `name`."""
+    known = signature_of(target)
+    own = [argument for argument in arguments if _key(argument) in known and _key(argument) != name]
+    others = [argument for argument in arguments if argument not in own]
+    return [*own, f"{name}={json.dumps(others)}"]
+
+
 def _source(overrides: Sequence[str]) -> dict[str, Any]:
     """The node of a source, without what only training asks of it."""
     beside: Mapping[str, Any] = read_yaml(conf_path() / "config.yaml")["data"]

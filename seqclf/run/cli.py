@@ -86,6 +86,11 @@ def export_main() -> None:
     _run_script("seqclf.run.export.export")
 
 
+def learning_curve_main() -> None:
+    """`python scripts/learning_curve.py`, `seqclf-learning-curve`: the score against the number of training records."""
+    _run_script("seqclf.run.learning_curve.learning_curve", rest="overrides")
+
+
 def _run_hydra(arguments: Sequence[str]) -> None:
     import hydra
 
@@ -177,8 +182,15 @@ def _remove_unused(folder: Path) -> None:
                     empty.rmdir()
 
 
-def _run_script(target: str, first: str | None = None, folders: str | None = None) -> None:
-    """Run a script's function; `first` is the parameter that stands alone, without its name, `folders` are several."""
+def _run_script(target: str, first: str | None = None, folders: str | None = None, rest: str | None = None) -> None:
+    """Run a script's function.
+
+    Args:
+        target: dotted name of the function.
+        first: the parameter that stands alone, without its name.
+        folders: the parameter for the folders that do so.
+        rest: the parameter for all that is typed for training.
+    """
     arguments = sys.argv[1:]
     if first is not None and arguments and ("=" not in arguments[0] or Path(arguments[0]).is_dir()):
         arguments[0] = arguments[0] if arguments[0].startswith("-") else f"{first}={arguments[0]}"
@@ -189,10 +201,11 @@ def _run_script(target: str, first: str | None = None, folders: str | None = Non
         return
     _exit_on_signals()
     with _exit_codes():
-        from seqclf.run.arguments import script_arguments, with_folders
+        from seqclf.run.arguments import script_arguments, with_folders, with_rest
 
-        typed = arguments if folders is None else with_folders(arguments, folders)
-        values: Mapping[str, Any] = script_arguments(typed, target)
+        arguments = arguments if folders is None else with_folders(arguments, folders)
+        arguments = arguments if rest is None else with_rest(arguments, target, rest)
+        values: Mapping[str, Any] = script_arguments(arguments, target)
         module, _, name = target.rpartition(".")
         getattr(import_module(module), name)(**values)
 

@@ -40,6 +40,7 @@ For example
   --hydra-help                        what else Hydra can do
 """
 EXAMPLES = {
+    "learning_curve": "models='[encoder=bag,encoder=lstm]' data=files data.train=train.csv data.test=test.csv",
     "ensemble": "RUN RUN RUN output=outputs/ensemble",
     "runs": "outputs/ sort=score where='[encoder=lstm]'",
     "serve": "model=RUN/model port=8000",

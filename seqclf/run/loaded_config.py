@@ -15,7 +15,7 @@ from seqclf.run.conf_path import conf_path, read_yaml
 from seqclf.run.environment_values import leaves
 
 PARTS = "parts"
-FOLD = "seqclf.run.fold.Fold"
+MADE_HERE = ("seqclf.run.fold.Fold", "seqclf.run.sample.Sample")  # what seqclf itself puts into configurations
 UNSAFE = ("weights_only", "allow_pickle", "trust_remote_code", "_args_")  # keys that switch code on elsewhere
 
 
@@ -67,6 +67,6 @@ def check_loaded(cfg: DictConfig, file: str, parts: Sequence[str] = ()) -> None:
 
 @cache
 def known_targets() -> frozenset[str]:
-    """Every `_target_` of a yaml in conf/, and what seqclf itself puts into the configuration of a fold."""
+    """Every `_target_` of a yaml in conf/, and what seqclf itself puts into configurations."""
     written = {target for file in conf_path().rglob("*.yaml") for _, target in targets(read_yaml(file))}
-    return frozenset({*written, FOLD})
+    return frozenset({*written, *MADE_HERE})
