@@ -7,6 +7,10 @@ from difflib import get_close_matches
 class UserError(Exception):
     """A mistake in the user's input or configuration: one message, no traceback, exit code 2."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a notebook: the message alone."""
+        return [f"Error: {self}"]
+
 
 class RunError(Exception):
     """A run that cannot go on though nothing is wrong with its input: one message, no traceback, exit code 1."""

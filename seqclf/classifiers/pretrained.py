@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
 from seqclf.classifiers.evaluation import evaluate
 from seqclf.classifiers.label_space import LabelSpace
 from seqclf.errors import UserError
@@ -13,7 +17,7 @@ from seqclf.inference import model_folder
 from seqclf.inference.attribution import Differentiable, Method
 from seqclf.inference.decision import Decision
 from seqclf.inference.explain import STEPS, Explanation, explain
-from seqclf.inference.predict import Example, Prediction, predict, texts_of
+from seqclf.inference.predict import Example, Prediction, outputs, predict, texts_of
 
 
 class Pretrained(LabelSpace):
@@ -85,3 +89,24 @@ class Pretrained(LabelSpace):
     def evaluate(self, records: Sequence[Example], labels: Sequence[str]) -> dict[str, float]:
         """Every figure of the model on these records and their labels; unknown labels count as wrong."""
         return evaluate(self, [(texts_of(self.vocab, records), labels)])
+
+    def embed(self, records: Sequence[Example]) -> npt.NDArray[np.float32]:
+        """The vector of each record `(R, H)`, what the output layer reads; of pairs, of both records joined.
+
+        Args:
+            records: as `predict` takes them.
+
+        Raises:
+            UserError: as `predict`.
+        """
+        found: dict[int, npt.NDArray[np.float32]] = {}
+        texts = texts_of(self.vocab, records)
+        taken = self.projection.register_forward_pre_hook(lambda _, inputs: vectors.append(inputs[0]))
+        vectors: list[Tensor] = []
+        try:
+            for rows, _ in outputs(self, texts):
+                found |= dict(zip(rows.tolist(), vectors.pop().float().cpu().numpy(), strict=True))
+        finally:
+            taken.remove()
+        empty = np.zeros((0, self.projection.in_features), dtype=np.float32)
+        return np.stack([found[row] for row in range(len(texts))]) if texts else empty
