@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
+from seqclf.run.beside import job_label
 
 INTERVAL = 0.25  # seconds between two looks
 TOLD = ("train/loss", "train/accuracy", "validation/loss", "validation/accuracy")  # of every epoch
@@ -43,7 +44,7 @@ def watching() -> Iterator[Callable[[str, int], None]]:
         To be called as `progress(what, rows)` with how many rows of it were done.
     """
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not console.is_terminal or job_label():
         yield lambda what, rows: None
         return
     with make_progress(console) as progress:
@@ -76,6 +77,7 @@ class RunProgress(ProgressBar):
         super().__init__()
         self.console = Console(stderr=True)
         self.visible = visible
+        self.label = job_label()  # of a job beside others: bars of several would braid, whole lines do not
         self.rates: list[float] = []
         self._progress: Progress | None = None
         self._records = 0
@@ -84,7 +86,7 @@ class RunProgress(ProgressBar):
     def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
         """Start the bar of the epoch."""
         self._records, self._began, self._shown = 0, time.perf_counter(), time.perf_counter()
-        if self.visible and self.console.is_terminal and trainer.is_global_zero:
+        if self.visible and self.console.is_terminal and not self.label and trainer.is_global_zero:
             self._progress = make_progress(self.console)
             total = int(trainer.num_training_batches)
             self._task = self._progress.add_task(self._epoch(trainer), total=total, figures="")
@@ -115,7 +117,9 @@ class RunProgress(ProgressBar):
         figures = trainer.callback_metrics | {f"train/{name}": value for name, value in train.items()}
         shown = [f"{name} {float(figures[name]):.4f}" for name in TOLD if name in figures]
         rate = f"{self.rates[-1]:,.0f} records/s" if self.rates else ""
-        self.console.print("  ".join([self._epoch(trainer), *shown, rate]), highlight=False, soft_wrap=True)
+        self.console.print(
+            self.label + "  ".join([self._epoch(trainer), *shown, rate]), highlight=False, soft_wrap=True
+        )
 
     def on_validation_start(self, trainer: pl.Trainer, *_: Any) -> None:
         """An epoch's last batch is done: take its time."""

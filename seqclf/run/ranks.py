@@ -27,6 +27,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch.multiprocessing.spawn import ProcessContext, ProcessException, start_processes
 
 from seqclf.errors import RunError, UserError
+from seqclf.run.beside import jobs_beside, share_of_cores
 from seqclf.run.results import RunResult
 
 Launcher = Literal["here", "torchrun", "slurm"]
@@ -208,8 +209,10 @@ def joined(trainer: Mapping[str, Any], folder: Path) -> Iterator[Path]:
 
 
 def threads_of(trainer: Mapping[str, Any]) -> int | None:
-    """The threads of torch in each process: what was typed, else the machine's cores, divided among its ranks."""
+    """The threads of torch in each process: what was typed, else the cores, divided among all ranks of all jobs."""
     if trainer["threads"] is not None:
         return int(trainer["threads"])
     count = local_ranks(trainer)
-    return max(1, (os.cpu_count() or 1) // count) if count > 1 else None
+    if count * jobs_beside() == 1:
+        return None
+    return min(torch.get_num_threads(), share_of_cores(count)) if count == 1 else share_of_cores(count)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seqclf.inference.atomic import replacing
+from seqclf.run.beside import job_label
 from seqclf.run.provenance import checkout
 
 SHOWN = ("accuracy", "f1_macro", "f1_weighted", "loss")
@@ -58,7 +59,7 @@ def show(metrics: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
     """Print the results beside the baselines, and where everything was written."""
     console = Console(highlight=False)
     stage = "test" if "test/accuracy" in metrics else "validation"
-    table = Table(title=f"{stage} ({metrics[f'{stage}/records']:,.0f} records)", title_justify="left")
+    table = Table(title=f"{job_label()}{stage} ({metrics[f'{stage}/records']:,.0f} records)", title_justify="left")
     table.add_column("")
     names = shown(metrics, f"{stage}/")
     for name in names:
@@ -67,16 +68,18 @@ def show(metrics: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
     for title, prefix in rows.items():
         if f"{prefix}/accuracy" in metrics:
             table.add_row(title, *(figure(metrics.get(f"{prefix}/{name}")) for name in names))
-    console.print(table)
-    console.print(
-        f"best epoch {metrics['best_epoch']} of {metrics['epochs']} by {metrics['monitor']} {metrics['score']:.4f}, "
-        f"{metrics['parameters']:,} parameters, {metrics['train/records_per_second']:,.0f} training records/s, "
-        f"{metrics['seconds']:.1f} s in all",
-        soft_wrap=True,
-    )
-    width = max(map(len, paths))
-    for title, path in paths.items():
-        console.print(f"{title:<{width}}  {path}", soft_wrap=True)
+    with console:  # in one piece, since other jobs may write beside
+        console.print(table)
+        console.print(
+            f"best epoch {metrics['best_epoch']} of {metrics['epochs']} "
+            f"by {metrics['monitor']} {metrics['score']:.4f}, "
+            f"{metrics['parameters']:,} parameters, {metrics['train/records_per_second']:,.0f} training records/s, "
+            f"{metrics['seconds']:.1f} s in all",
+            soft_wrap=True,
+        )
+        width = max(map(len, paths))
+        for title, path in paths.items():
+            console.print(f"{title:<{width}}  {path}", soft_wrap=True)
 
 
 def shown(metrics: Mapping[str, Any], prefix: str, usual: Sequence[str] = SHOWN) -> list[str]:

@@ -147,16 +147,14 @@ def approximate_randomisation(
         ValueError: for no record, or for unlike numbers of records.
     """
     one, other = _columns(first, second)
-    apart = [
-        at for at in range(len(one)) if not np.array_equal(one[at], other[at])
-    ]  # the others are the same either way
-    if not apart:
+    apart = np.flatnonzero((one != other).reshape(len(one), -1).any(axis=1))  # the others are the same either way
+    if len(apart) == 0:
         return 1.0
     observed = abs(score(one) - score(other))
     rng, least = np.random.default_rng(seed), observed - 1e-12 * max(1.0, observed)  # sums of floats are not exact
     as_large = 0
     for _ in range(rounds):
-        exchanged = np.asarray(apart)[rng.random(len(apart)) < 0.5]
+        exchanged = apart[rng.random(len(apart)) < 0.5]
         left, right = one.copy(), other.copy()
         left[exchanged], right[exchanged] = other[exchanged], one[exchanged]
         as_large += bool(abs(score(left) - score(right)) >= least)
