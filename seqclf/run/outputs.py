@@ -50,7 +50,7 @@ def write_outputs(
     _write_predictions(model, tables, store, paths["predictions"])
     metrics["seconds"] = time.perf_counter() - began
     write_metrics(metrics, paths["metrics"])
-    write_report(metrics, epochs, store.report, model.output_classes, paths["report"])
+    write_report(metrics, epochs, store.report, model, tables, paths["predictions"], paths["report"])
     show(metrics, {"run": folder, **paths})
 
 

@@ -2,103 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from seqclf.classifiers.sequence_classifier import SequenceClassifier
+from seqclf.data.source import Tables
 from seqclf.inference.atomic import replacing
-from seqclf.run.results import shown
-
-STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
-th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid #8884; }
-th:first-child, td:first-child { text-align: left; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; }
-@media print { body { margin: 0; } }
-"""
-SCORES = ("accuracy", "f1_macro", "f1_weighted", "precision_macro", "recall_macro", "auroc", "loss")
-STAGES = {
-    "test": "this model, test",
-    "validation": "this model, validation",
-    "baseline/linear": "linear SVM on TF-IDF",
-    "baseline/majority": "majority class",
-}
+from seqclf.inference.explanation_html import STYLE as MARKS
+from seqclf.run.charts import STYLE as CHARTS
+from seqclf.run.evidence import Evidence, read_evidence
+from seqclf.run.page import STYLE, section, table
+from seqclf.run.report_data import by_length, by_presence, field_importance, repeated_texts
+from seqclf.run.report_errors import classes, confusions, label_errors, mistakes
+from seqclf.run.report_scores import calibration, learning_curves, precision_recall, scores
 
 
 def write_report(
     metrics: Mapping[str, Any],
     epochs: Sequence[Mapping[str, float]],
     counts: Mapping[str, Any],
-    labels: Sequence[str],
+    model: SequenceClassifier,
+    tables: Tables,
+    predictions: Path,
     file: Path,
 ) -> None:
-    """Write the page.
+    """Write the page. Of large data sets a sample of the records is looked at, which the page says.
 
     Args:
         metrics: every figure of the run, as in metrics.json.
         epochs: the figures of each epoch.
         counts: what the store counted in the data.
-        labels: the classes.
+        model: the trained model.
+        tables: the data.
+        predictions: predictions.csv of the run.
         file: where to.
     """
     stage = "test" if "test/accuracy" in metrics else "validation"
-    names = shown(metrics, f"{stage}/", SCORES)
-    sections = [
+    records = int(metrics[f"{stage}/records"])
+    evidence = read_evidence(predictions, model.vocab, model.temperature, records)
+    parts = [
         f"<h1>{escape(stage)} accuracy {metrics[f'{stage}/accuracy']:.4f}</h1>",
-        _table("Scores", ("", *names), _scores(metrics, names)),
-        _table("Classes", ("", "precision", "recall", "f1"), _classes(metrics, stage, labels)),
-        _table("Epochs", ("epoch", *_epoch_columns(epochs)), _epochs(epochs)),
-        _table("Data", ("", ""), counts.items()),
-        _table(
-            "Run",
-            ("", ""),
-            ((name, value) for name, value in metrics.items() if "/" not in name and name != "versions"),
-        ),
-        _table("Versions", ("", ""), metrics["versions"].items()),
+        scores(metrics, stage, evidence),
+        learning_curves(epochs),
+        "" if evidence is None else confusions(evidence),
+        classes(metrics, stage, evidence, model.output_classes),
+        *([] if evidence is None else _looked_at(metrics, stage, evidence, model)),
+        repeated_texts(counts, tables),
+        section("Data", table(("", ""), counts.items())),
+        section("Run", table(("", ""), [own for own in metrics.items() if "/" not in own[0] and own[0] != "versions"])),
+        section("Versions", table(("", ""), metrics["versions"].items())),
     ]
     page = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>seqclf run</title>'
-        f"<style>{STYLE}</style></head><body>\n" + "\n".join(sections) + "\n</body></html>\n"
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>seqclf run</title><style>{STYLE}{CHARTS}{MARKS.replace('.sq mark', 'mark')}</style></head><body>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</body></html>\n"
     )
     with replacing(file) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="replace")
 
 
-def _scores(metrics: Mapping[str, Any], names: Sequence[str]) -> Iterable[tuple[Any, ...]]:
-    for prefix, title in STAGES.items():
-        if f"{prefix}/accuracy" in metrics:
-            yield (title, *(metrics.get(f"{prefix}/{name}") for name in names))
-
-
-def _classes(metrics: Mapping[str, Any], stage: str, labels: Sequence[str]) -> Iterable[tuple[Any, ...]]:
-    for label in labels:
-        yield (label, *(metrics.get(f"{stage}/{name}/{label}") for name in ("precision", "recall", "f1")))
-
-
-def _epoch_columns(epochs: Sequence[Mapping[str, float]]) -> list[str]:
-    wanted = ("train/loss", "train/accuracy", "validation/loss", "validation/accuracy", "validation/f1_macro")
-    return [name for name in wanted if name in epochs[0]]
-
-
-def _epochs(epochs: Sequence[Mapping[str, float]]) -> Iterable[tuple[Any, ...]]:
-    for number, figures in enumerate(epochs, start=1):
-        yield (number, *(figures[name] for name in _epoch_columns(epochs)))
-
-
-def _table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in header)
-    body = "".join("<tr>" + "".join(f"<td>{_cell(value)}</td>" for value in row) + "</tr>\n" for row in rows)
-    return f"<h2>{escape(title)}</h2>\n<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
-    if isinstance(value, Mapping):
-        return escape(", ".join(f"{name} {count}" for name, count in value.items()))
-    return escape(str(value))
+def _looked_at(metrics: Mapping[str, Any], stage: str, evidence: Evidence, model: SequenceClassifier) -> list[str]:
+    """What is seen by looking at single records."""
+    return [
+        calibration(metrics, stage, evidence),
+        precision_recall(evidence),
+        by_length(evidence),
+        by_presence(evidence),
+        field_importance(model, evidence),
+        mistakes(model, evidence),
+        label_errors(stage, evidence),
+    ]

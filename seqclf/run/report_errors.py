@@ -1,0 +1,171 @@
+"""Of a report: where the model is wrong, and where the labels may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from seqclf.classifiers.sequence_classifier import SequenceClassifier
+from seqclf.inference.explain import explain
+from seqclf.inference.explanation_html import marked
+from seqclf.run.evidence import Evidence, Ints
+from seqclf.run.page import Html, bar, cut, section, table
+
+PAIRS, GRID, CLASSES, MISTAKES, SUSPECTS = 15, 30, 60, 10, 15  # how many are shown
+LONGEST = 500  # characters of a text
+STEPS = 8  # of integrated gradients: a page wants the colours, not the last digit
+
+
+def classes(metrics: Mapping[str, Any], stage: str, evidence: Evidence | None, labels: list[str]) -> Html:
+    """Precision, recall and F1 of each class, with the number of records that have it."""
+    support = None
+    if evidence is not None and evidence.confusion is not None:
+        support = evidence.confusion.sum(axis=1)
+    elif evidence is not None:
+        gold = evidence.gold
+        support = gold.sum(axis=0) if evidence.multilabel else np.bincount(gold, minlength=len(labels))
+    rows = [
+        (
+            label,
+            "" if support is None else int(support[at]),
+            *(_bar(metrics, f"{stage}/{name}/{label}") for name in FIGURES),
+        )
+        for at, label in enumerate(labels)
+    ]
+    note = ""
+    if len(rows) > CLASSES:
+        rows = sorted(rows, key=lambda row: metrics.get(f"{stage}/f1/{row[0]}") or 0.0)[:CLASSES]
+        note = f"The {CLASSES} of {len(labels)} classes with the lowest F1."
+    return section("Classes", table(("", "records", *FIGURES), rows), note=note)
+
+
+FIGURES = ("precision", "recall", "f1")
+
+
+def confusions(evidence: Evidence) -> Html:
+    """Which classes are taken for which: the pairs first, then the matrix of those that are confused most."""
+    matrix = evidence.confusion
+    if matrix is None:
+        return Html("")
+    wrong = matrix.copy()
+    np.fill_diagonal(wrong, 0)
+    labels, there = evidence.vocab.labels, np.maximum(matrix.sum(axis=1), 1)
+    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+    pairs = [(labels[at // len(labels)], labels[at % len(labels)], at) for at in order.tolist() if wrong.flat[at]]
+    rows = [
+        (gold, given, int(wrong.flat[at]), bar(wrong.flat[at] / there[at // len(labels)])) for gold, given, at in pairs
+    ]
+    most = np.sort(np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")[:GRID])
+    note = f"The {GRID} of {len(labels)} classes that are confused most." if len(labels) > GRID else ""
+    head = "".join(f'<th class="up">{escape(cut(labels[at], 24))}</th>' for at in most)
+    lines = "".join(
+        f"<tr><th>{escape(cut(labels[gold], 24))}</th>"
+        + "".join(
+            _shade(int(matrix[gold, given]), float(matrix[gold, given] / there[gold]), gold == given) for given in most
+        )
+        + "</tr>"
+        for gold in most
+    )
+    grid = f'<p class="note">Rows are what the records are, columns what they were given. {note}</p>'
+    grid += f'<div class="wide"><table class="heat"><tr><th></th>{head}</tr>{lines}</table></div>'
+    listed = table(("is", "was given", "records", "share of the class"), rows) if rows else Html("<p>None is.</p>")
+    return section("Classes that are confused", listed, grid)
+
+
+def mistakes(model: SequenceClassifier, evidence: Evidence) -> Html:
+    """The mistakes that the model is surest of, with the words that spoke for what it said."""
+    wrong = np.flatnonzero(~evidence.right)
+    sure = evidence.probabilities.max(axis=1)
+    chosen = wrong[np.argsort(-sure[wrong], kind="stable")[:MISTAKES]].tolist()
+    if not chosen:
+        return Html("")
+    texts = [evidence.texts[at] for at in chosen]
+    taken_apart = model.vocab.frame is None
+    found = explain(model, texts, method="integrated_gradients", steps=STEPS) if taken_apart else []
+    rows = []
+    for place, at in enumerate(chosen):
+        said = _colours(found[place]) if taken_apart else _plain(model, texts[place])
+        what = Html(f"{escape(evidence.names(at, evidence.given))}<br><small>{sure[at]:.3f}</small>")
+        rows.append(
+            (evidence.rows[at], Html(f'<div class="text">{said}</div>'), evidence.names(at, evidence.gold), what)
+        )
+    note = "Blue words spoke for what was predicted, orange and dotted ones against it" if taken_apart else ""
+    note += f" (integrated gradients of the likeliest class, {STEPS} steps)." if taken_apart else ""
+    return section("The surest mistakes", table(("row", "text", "is", "was given"), rows), note=note)
+
+
+def label_errors(stage: str, evidence: Evidence) -> Html:
+    """Records whose label is likely wrong: confident learning (Northcutt et al. 2021).
+
+    https://arxiv.org/abs/1911.00068. By the probabilities of a split that the model did not learn from.
+    """
+    if evidence.multilabel:
+        return Html("")
+    suspects = suspected(evidence.probabilities, evidence.gold)
+    rows = []
+    for at in suspects[:SUSPECTS]:
+        likely = int(evidence.probabilities[at].argmax())
+        text = Html(f'<div class="text">{_plain_texts(evidence, at)}</div>')
+        own = float(evidence.probabilities[at, evidence.gold[at]])
+        rows.append((evidence.rows[at], text, evidence.names(at, evidence.gold), own, evidence.vocab.labels[likely]))
+    note = (
+        f"{len(suspects)} of {len(evidence.rows)} {stage} records are likelier of another class than records of "
+        "that class usually are (confident learning, Northcutt et al. 2021). The model did not learn from them."
+    )
+    return section(
+        "Labels that may be wrong", table(("row", "text", "label", "its probability", "likelier"), rows), note=note
+    )
+
+
+def suspected(probabilities: Any, gold: Ints) -> list[int]:
+    """The records that confident learning holds for mislabelled, those of the least probable label first.
+
+    Args:
+        probabilities: of a model that did not learn from these records `(R, C)`.
+        gold: their labels `(R,)`.
+    """
+    classes = probabilities.shape[1]
+    limits = np.full(classes, np.inf)  # a class's mean probability among the records that have its label
+    for label in np.unique(gold):
+        limits[label] = probabilities[gold == label, label].mean()
+    confident = np.where(probabilities >= limits, probabilities, -1.0)
+    likely = confident.argmax(axis=1)
+    off = np.flatnonzero((confident.max(axis=1) >= 0) & (likely != gold))
+    own = probabilities[off, gold[off]]
+    found: list[int] = off[np.argsort(own, kind="stable")].tolist()
+    return found
+
+
+def _bar(metrics: Mapping[str, Any], name: str) -> Any:
+    value = metrics.get(name)
+    return None if value is None else bar(float(value))
+
+
+def _shade(count: int, share: float, right: bool) -> str:
+    if not count:
+        return "<td></td>"
+    colour = "38 132 255" if right else "232 93 4"
+    return f'<td style="background: rgb({colour} / {0.75 * share:.2f})">{count}</td>'
+
+
+def _colours(explanation: Any) -> str:
+    strongest = max((abs(token.attribution) for token in explanation.tokens), default=0.0)
+    by_field = {name: list(own) for name, own in groupby(explanation.tokens, key=lambda token: token.field)}
+    return "<br>".join(
+        f"<small>{escape(name)}</small> {marked(text, by_field[name], strongest, LONGEST)}"
+        for name, text in explanation.texts.items()
+        if name in by_field
+    )
+
+
+def _plain(model: SequenceClassifier, texts: tuple[str, ...]) -> str:
+    named = zip(model.vocab.columns, texts, strict=True)
+    return "<br>".join(f"<small>{escape(name)}</small> {escape(cut(text, LONGEST))}" for name, text in named if text)
+
+
+def _plain_texts(evidence: Evidence, at: int) -> str:
+    return "<br>".join(escape(cut(text, LONGEST)) for text in evidence.texts[at] if text)
