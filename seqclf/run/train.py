@@ -34,6 +34,7 @@ from seqclf.run.loaded_config import check_targets
 from seqclf.run.memory import explaining
 from seqclf.run.outputs import write_outputs
 from seqclf.run.own_parts import import_part
+from seqclf.run.precision import tensor_cores
 from seqclf.run.process import run_settings
 from seqclf.run.progress import RunProgress, watching
 from seqclf.run.provenance import Origin, origin_of, write_provenance
@@ -48,6 +49,7 @@ from seqclf.token_features import count_documents, word_indexers
 
 log = logging.getLogger("seqclf")
 
+OF_PROCESS = ("threads", "progress_bar", "tf32")  # keys of `trainer` that are not for Lightning's
 SHARED_DATA_KEYS = ("batch_size", "max_tokens", "validation_size", "split_seed", "sampler")
 
 
@@ -92,7 +94,8 @@ def train_rank(config: Mapping[str, Any], parts: Parts, folder: Path, origin: Or
     if start is not None:
         start.check(config)
     ranks = nullcontext(folder) if config["check"] else joined(config["trainer"], folder)
-    with ranks as folder, run_settings(int(config["seed"]), threads_of(config["trainer"])):
+    settings = run_settings(int(config["seed"]), threads_of(config["trainer"]))
+    with ranks as folder, settings, tensor_cores(config["trainer"]["tf32"]):
         source, store = open_data(config, parts, None if start is None else start.vocab)
         assert store.train.labels is not None  # a store is not built without them
         counts = np.bincount(store.train.labels, minlength=store.vocabulary.num_labels).tolist()
@@ -217,7 +220,7 @@ def _make_trainer(
     if is_part(config["callbacks"]):
         callbacks += make_here(config["callbacks"], "callbacks")
     logger = make_here(config["logger"], "logger") if is_part(config["logger"]) else []
-    node = {name: value for name, value in config["trainer"].items() if name not in ("threads", "progress_bar")}
+    node = {name: value for name, value in config["trainer"].items() if name not in OF_PROCESS}
     trainer: pl.Trainer = make_here(node, "trainer", callbacks=callbacks, logger=logger)
     return trainer
 

@@ -12,10 +12,11 @@ from pytorch_lightning.loggers import Logger
 from seqclf.errors import UserError
 from seqclf.run.checkpoints import AtomicCheckpointIO
 from seqclf.run.memory import MemoryWatch
-from seqclf.run.ranks import Launcher, cluster, local_ranks
+from seqclf.run.precision import precision_settings
+from seqclf.run.ranks import Launcher, cluster, local_ranks, on_gpu
 from seqclf.run.strategies import Strategy, make_strategy
 
-LEAN = {
+LEAN: dict[str, Any] = {
     "num_sanity_val_steps": 0,
     "log_every_n_steps": 100,
     "enable_model_summary": False,
@@ -50,7 +51,8 @@ def make_trainer(
         max_epochs: how often the training records are read.
         devices: how many processes each machine has, one for each device; "auto" for every GPU, but one CPU.
         num_nodes: how many machines.
-        precision: 32, "16-mixed", "bf16-mixed", "bf16-true" or 64.
+        precision: 32, "16-mixed", "bf16-mixed", "bf16-true" or 64; "auto" trains in "bf16-mixed" where the hardware
+            multiplies bfloat16, and evaluates in 32.
         accelerator: "auto", "cpu" or "gpu".
         gradient_clip_val: largest norm of all gradients together.
         accumulate_grad_batches: batches per optimiser step.
@@ -65,14 +67,15 @@ def make_trainer(
     Raises:
         UserError: for a device that this machine does not have.
     """
-    settings: dict[str, Any] = {**LEAN, **_of_ranks(devices, num_nodes, accelerator, strategy, launcher)}
+    settings = LEAN | _of_ranks(devices, num_nodes, accelerator, strategy, launcher)
+    numbers, plugins = precision_settings(precision, "cuda" if on_gpu({"accelerator": accelerator}) else "cpu")
+    settings |= {**numbers, "plugins": [*settings["plugins"], *plugins]}
     try:
         return pl.Trainer(
             default_root_dir=folder,
             callbacks=[*callbacks, _memory_watch(on_out_of_memory, strategy)],
             logger=logger or False,
             max_epochs=max_epochs,
-            precision=precision,  # type: ignore[arg-type]  # checked by Lightning
             gradient_clip_val=gradient_clip_val,
             accumulate_grad_batches=accumulate_grad_batches,
             limit_train_batches=limit_train_batches,

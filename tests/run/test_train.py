@@ -269,7 +269,7 @@ def test_an_lstm_learns_long_texts_early(tmp_path: Path) -> None:
     assert result.metrics["validation/accuracy"] >= 2 * result.metrics["baseline/majority/accuracy"]
 
 
-@pytest.mark.parametrize("precision", ["64", "bf16-true", "bf16-mixed"])
+@pytest.mark.parametrize("precision", ["64", "bf16-true", "bf16-mixed", "16-mixed", "auto"])
 @pytest.mark.parametrize("encoder", ["bag", "lstm"])
 def test_every_precision_trains_and_is_counted(encoder: str, precision: str) -> None:
     metrics = run(*SMALL, f"encoder={encoder}", f"trainer.precision={precision}", "trainer=debug").metrics
