@@ -67,9 +67,7 @@ def make_trainer(
     Raises:
         UserError: for a device that this machine does not have.
     """
-    settings = LEAN | _of_ranks(devices, num_nodes, accelerator, strategy, launcher)
-    numbers, plugins = precision_settings(precision, "cuda" if on_gpu({"accelerator": accelerator}) else "cpu")
-    settings |= {**numbers, "plugins": [*settings["plugins"], *plugins]}
+    settings = LEAN | _of_ranks(devices, num_nodes, accelerator, strategy, launcher, precision)
     try:
         return pl.Trainer(
             default_root_dir=folder,
@@ -94,14 +92,21 @@ def _memory_watch(on_out_of_memory: str, strategy: Strategy) -> MemoryWatch:
 
 
 def _of_ranks(
-    devices: int | str, num_nodes: int, accelerator: str, strategy: Strategy, launcher: Launcher
+    devices: int | str,
+    num_nodes: int,
+    accelerator: str,
+    strategy: Strategy,
+    launcher: Launcher,
+    precision: int | str,
 ) -> dict[str, Any]:
-    """What Lightning's Trainer has to know of processes."""
+    """What Lightning's Trainer has to know of processes, and of the numbers in which they compute."""
+    numbers, plugins = precision_settings(precision, "cuda" if on_gpu({"accelerator": accelerator}) else "cpu")
     alone = num_nodes * local_ranks({"devices": devices, "accelerator": accelerator}) == 1
     return {
         "devices": devices,
         "num_nodes": num_nodes,
         "accelerator": accelerator,
         "strategy": "auto" if alone else make_strategy(strategy),
-        "plugins": [AtomicCheckpointIO(), cluster(launcher)],
+        "plugins": [AtomicCheckpointIO(), cluster(launcher), *plugins],
+        **numbers,
     }
