@@ -11,7 +11,7 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: .5rem 0 1rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid #8884; vertical-align: top; }
-th:first-child, td:first-child, .text { text-align: left; overflow-wrap: anywhere; }
+th:first-child, td:first-child, .text { text-align: left; } .text { overflow-wrap: anywhere; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem; }
 h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
 small, .note { opacity: .75; } .wide { overflow-x: auto; } .legend .key { margin-right: 1rem; white-space: nowrap; }
