@@ -99,7 +99,7 @@ class SequenceClassifier(RecordEncoder, Pretrained):
             dropout,
             multifield_dropout,
         )
-        self.check_inputs(vocab.num_inputs)
+        self.check_inputs(vocab.num_sides)
         _check_stack(vocab, multifield_seq2vec_encoder)
         self.vocab = vocab
         self.projection = nn.Linear(self.head_dim, vocab.num_labels)

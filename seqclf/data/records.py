@@ -68,6 +68,8 @@ class IndexedRecords:
         self.label_offsets = None if label_offsets is None else np.asarray(label_offsets)
         self.num_labels = num_labels
         self.cut = cut
+        self.token_vectors: npt.NDArray[np.float32] | None = None  # (N, D), where they were computed before
+        self.sequence_vectors: npt.NDArray[np.float32] | None = None  # (S, H), likewise
         self.labels = None if labels is None else np.asarray(labels)
         self.rows = np.arange(len(self)) if rows is None else np.asarray(rows)
 
@@ -82,20 +84,29 @@ class IndexedRecords:
 
     def batch(self, indices: IntArray) -> RecordBatch:
         """The examples of the given indices `(B,)`, in that order, as a batch: two gathers."""
-        inputs = (indices[:, None] * self.num_inputs + np.arange(self.num_inputs)).ravel()  # (R,)
-        first = self.record_offsets[inputs]
-        counts = self.record_offsets[inputs + 1] - first
-        sequences = _spread(first, counts)
+        sequences, counts = self.sequences_of(indices)
         starts = self.sequence_offsets[sequences]
         lengths = self.sequence_offsets[sequences + 1] - starts
         spread, rows = _spread(starts, lengths), Rows.from_lengths(lengths)
         tokens = {"tokens": Ragged(torch.from_numpy(self.ids[spread].astype(np.int64)), rows)}
         if self.words is not None:
             tokens |= self._inside(self.words[spread], rows)
+        if self.token_vectors is not None:
+            tokens["computed"] = Ragged(torch.from_numpy(self.token_vectors[spread]), rows)
+        if self.sequence_vectors is not None:
+            each = Rows.from_lengths(np.ones(len(sequences), dtype=np.int64))
+            tokens["pooled"] = Ragged(torch.from_numpy(self.sequence_vectors[sequences]), each)
         records = Rows.from_lengths(counts, positions=self.fields[sequences].astype(np.int64))
         found = self.labels_of(indices)
         labels = None if found is None else torch.from_numpy(found)
         return RecordBatch(tokens, records, labels, self.num_inputs)
+
+    def sequences_of(self, indices: IntArray) -> tuple[IntArray, IntArray]:
+        """The sequences of the given examples, one after another, and how many each record has `(R,)`."""
+        inputs = (indices[:, None] * self.num_inputs + np.arange(self.num_inputs)).ravel()  # (R,)
+        first = self.record_offsets[inputs]
+        counts = self.record_offsets[inputs + 1] - first
+        return _spread(first, counts), counts
 
     def _inside(self, words: npt.NDArray[np.int32], rows: Rows) -> dict[str, WordParts]:
         """What is inside of the words `(N,)` of a batch; each distinct one comes along once."""

@@ -12,6 +12,8 @@ from seqclf.errors import UserError, nearest
 from seqclf.nn.arguments import choose, positive
 from seqclf.ragged import Ragged, WordParts
 
+COMPUTED = "computed"  # the vectors of tokens, where they were computed before
+
 
 class TokenEmbedder(nn.Module, ABC):
     """One indexer's ids to one vector per token.
@@ -31,6 +33,10 @@ class TokenEmbedder(nn.Module, ABC):
     @abstractmethod
     def forward(self, ids: Ragged) -> Ragged:
         """Embed the ids `(N,)`; returns vectors `(N, output_dim)` over the same rows."""
+
+    def counted(self) -> tuple[int, int]:
+        """How many tokens training computed since it was asked last, and how many of them are no padding."""
+        return 0, 0
 
 
 class WordPartsEmbedder(TokenEmbedder):
@@ -99,9 +105,17 @@ class TextFieldEmbedder(nn.Module):
         Raises:
             UserError: where the ids of an indexer are missing.
         """
+        if COMPUTED in tokens:
+            return tokens[COMPUTED]
         embedded = [embedder(self._ids(tokens, name)) for name, embedder in self.token_embedders.items()]
         out: Ragged = embedded[0].with_values(self.projection(self.combine([each.values for each in embedded])))
         return out
+
+    def padding(self) -> float | None:
+        """Padding over real tokens since it was asked last, in training; None where nothing pads."""
+        counted = [part.counted() for part in self.token_embedders.values() if isinstance(part, TokenEmbedder)]
+        cells, tokens = (sum(each) for each in zip(*counted, strict=True))
+        return (cells - tokens) / tokens if tokens else None
 
     def backbone_files(self) -> dict[str, str]:
         """The texts of the files that a pretrained model is known by, by their names in a model folder."""

@@ -127,6 +127,11 @@ class PretrainedEmbedder(TokenEmbedder):
         mask = torch.arange(x.shape[1], device=x.device) < lengths.unsqueeze(1)
         return self._run(x, attention_mask=mask.long())
 
+    def counted(self) -> tuple[int, int]:
+        """How many tokens were computed in training since it was asked last, with padding and without."""
+        cells, tokens, self.cells, self.tokens = self.cells, self.tokens, 0, 0
+        return cells, tokens
+
     def merge(self) -> None:
         """Add the low-rank layers to the model's own; it is an ordinary one then."""
         merge_low_rank(self.backbone)

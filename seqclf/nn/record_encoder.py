@@ -12,6 +12,8 @@ from seqclf.nn.seq2seq_encoder import DenseSeq2SeqEncoder, Seq2SeqEncoder
 from seqclf.nn.seq2vec_encoder import DenseSeq2VecEncoder, Seq2VecEncoder
 from seqclf.ragged import Ragged, Rows
 
+POOLED = "pooled"  # the vectors of fields, where they were computed before
+
 
 class RecordEncoder(nn.Module):
     """Tokens to a vector per token, per field and per record; every part but the first two may be missing.
@@ -52,6 +54,8 @@ class RecordEncoder(nn.Module):
 
     def forward(self, batch: RecordBatch) -> Tensor:
         """Encode a batch; returns one vector per record, `(B, I, output_dim)`."""
+        if POOLED in batch.tokens:
+            return self._of_fields(batch.tokens[POOLED].values, batch)
         return self.encode(self.token_vectors(batch), batch)
 
     def token_vectors(self, batch: RecordBatch) -> Ragged:
@@ -61,15 +65,15 @@ class RecordEncoder(nn.Module):
 
     def encode(self, vectors: Ragged, batch: RecordBatch) -> Tensor:
         """Encode a batch whose tokens have these vectors `(N, D)`; returns `(B, I, output_dim)`."""
+        return self._of_fields(self.pool(vectors, batch), batch)
+
+    def pool(self, vectors: Ragged, batch: RecordBatch) -> Tensor:
+        """One vector per field `(S, H)` of token vectors `(N, D)`, before dropout."""
         if isinstance(self.seq2seq_encoder, PerFieldSeq2SeqEncoder):
             vectors = self.seq2seq_encoder(vectors, batch.records)
         elif self.seq2seq_encoder is not None:
             vectors = self.seq2seq_encoder(vectors)
-        fields = self.dropout(self._pool(vectors, batch.records))  # (S, H)
-        records = self._join_fields(Ragged(fields, batch.records))  # (R, H)
-        if self.feed_forward is not None:
-            records = self.feed_forward(records)
-        return records.view(len(batch), batch.num_inputs, -1)
+        return self._pool(vectors, batch.records)
 
     def field_weights(self, batch: RecordBatch) -> Ragged | None:
         """How far each field goes into its record's vector `(S,)`; None where nothing weighs them."""
@@ -93,6 +97,13 @@ class RecordEncoder(nn.Module):
     def backbone_files(self) -> dict[str, str]:
         """The texts of the files that a pretrained model is known by, by their names in a model folder."""
         return self.text_field_embedder.backbone_files()
+
+    def _of_fields(self, pooled: Tensor, batch: RecordBatch) -> Tensor:
+        fields = self.dropout(pooled)  # (S, H)
+        records = self._join_fields(Ragged(fields, batch.records))  # (R, H)
+        if self.feed_forward is not None:
+            records = self.feed_forward(records)
+        return records.view(len(batch), batch.num_inputs, -1)
 
     def _pool(self, vectors: Ragged, records: Rows) -> Tensor:
         if isinstance(self.seq2vec_encoder, PerFieldSeq2VecEncoder):

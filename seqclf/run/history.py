@@ -28,6 +28,10 @@ class History(Callback):
         """Keep the epoch's figures."""
         assert isinstance(pl_module, SequenceClassifier)
         train = {f"train/{name}": value for name, value in pl_module.metrics_of("train").compute().items()}
+        padding = pl_module.text_field_embedder.padding()
+        if padding is not None:
+            train["train/padding"] = padding
+            pl_module.log("train/padding", padding)
         validation = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.epochs.append({**validation, **train})
 

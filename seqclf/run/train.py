@@ -26,6 +26,7 @@ from seqclf.parts import RUN_ROOMS, Parts, is_part, make, resolve
 from seqclf.run.callbacks import StepSeed
 from seqclf.run.checkpoints import best_and_last, read_weights
 from seqclf.run.compose import plain
+from seqclf.run.computed_vectors import compute_once
 from seqclf.run.cross_validation import cross_validate
 from seqclf.run.finite import FiniteNumbers
 from seqclf.run.history import History
@@ -137,6 +138,7 @@ def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | 
             word_indexers=word_indexers(config["embedder"], config.get("wide"), parts),
             progress=progress,
             multilabel=task.multilabel,
+            cross=config["task"].get("interaction") == "cross",
         )
     if store.validation is None or len(store.validation) == 0:
         raise UserError(
@@ -184,6 +186,7 @@ def _run(
     if model.wide is not None:
         model.wide.count(store.train.batches())
     trainer = _make_trainer(config, model, folder, [history, progress])
+    compute_once(model, store, trainer.strategy.root_device)
     with tracking(trainer, origin.without_values(config)), explaining(trainer):
         trainer.fit(model, data)
         if not history.epochs:

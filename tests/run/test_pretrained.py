@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from seqclf import RunResult, SequenceClassifier, compose, train
+from seqclf.data.indexing import index_records
 from seqclf.errors import UserError
 from tests.backbones import make_backbone
 
@@ -153,3 +154,62 @@ def test_rates_and_frozen_layers_are_what_was_typed(backbone: Path, table: Path,
 def test_mistakes_are_said(typed: list[str], said: str, backbone: Path, table: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=said):
         run(backbone, table, tmp_path, *typed)
+
+
+@pytest.mark.parametrize("encoder", [["encoder=bag"], ["encoder=attention"]], ids=["fields", "tokens"])
+def test_a_frozen_model_is_computed_once_and_learns_the_same(
+    encoder: list[str], backbone: Path, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seqclf.nn.pretrained_embedder import PretrainedEmbedder
+    from seqclf.run import computed_vectors
+
+    monkeypatch.setenv("SEQCLF_CACHE", str(tmp_path / "cache"))
+    calls = []
+    forward = PretrainedEmbedder.forward
+    monkeypatch.setattr(
+        PretrainedEmbedder, "forward", lambda self, ids: (calls.append(len(ids)), forward(self, ids))[1]
+    )
+    typed = (
+        "embedder.freeze=true",
+        "trainer.max_epochs=2",
+        "dropout=0.2",
+        "multifield=bag",
+        "optimizer.lr=0.01",
+        *encoder,
+    )
+    kept = run(backbone, table, tmp_path, *typed)
+    once = len(calls)
+    run(backbone, table, tmp_path, *typed)
+    assert len(calls) - once < once  # the predictions alone
+    calls.clear()
+    monkeypatch.setattr(computed_vectors, "MOST", 0)
+    anew = run(backbone, table, tmp_path, *typed)
+    assert len(calls) > once
+    assert anew.metrics["train/loss"] == pytest.approx(kept.metrics["train/loss"], abs=1e-5)
+    assert anew.metrics["validation/loss"] == pytest.approx(kept.metrics["validation/loss"], abs=1e-5)
+
+
+def test_a_pair_is_read_as_one_sequence(backbone: Path, tmp_path: Path) -> None:
+    from seqclf.classifiers.sequence_pair_classifier import SequencePairClassifier
+
+    file = tmp_path / "pairs.csv"
+    pairs = [(WORDS[n % 4], WORDS[n // 4 % 4]) for n in range(64)]
+    lines = [f"the {a},a {a} sat,the {b},a {b} ran,{'same' if a == b else 'other'}" for a, b in pairs]
+    file.write_text("left_title,left_body,right_title,right_body,label\n" + "\n".join(lines) + "\n")
+    sides = ("data.left=[left_title,left_body]", "data.right=[right_title,right_body]")
+    result = run(backbone, file, tmp_path, "task=pair", "task.interaction=cross", *sides)
+    model = SequencePairClassifier.from_pretrained(result.model_dir)
+    ids = index_records(model.vocab, [["the cat", "a cat sat", "the dog", "a dog ran"]])
+    words = [(["[PAD]", "[UNK]", "[EMPTY]", "|"] + model.vocab.words()[4:])[place] for place in ids.ids]
+    assert " ".join(words) == "[CLS] the cat [SEP] a cat sat | the dog [SEP] a dog ran [SEP]"
+    assert ids.num_inputs == 1
+    predicted = rows_of(result.run_dir / "predictions.csv")
+    records = [{name: row[name] for name in model.vocab.columns} for row in predicted]
+    for row, prediction in zip(predicted, model.predict(records), strict=True):
+        assert prediction.probability == pytest.approx(float(row["probability"]), abs=1e-6)
+    with pytest.raises(UserError, match="one sequence"):
+        run(backbone, file, tmp_path, "task=pair", "task.interaction=cross", "tokens.segment=windows", *sides)
+
+
+def test_what_padding_costs_is_a_figure(backbone: Path, table: Path, tmp_path: Path) -> None:
+    assert run(backbone, table, tmp_path).metrics["train/padding"] == 0
