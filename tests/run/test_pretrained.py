@@ -200,7 +200,7 @@ def test_a_pair_is_read_as_one_sequence(backbone: Path, tmp_path: Path) -> None:
     result = run(backbone, file, tmp_path, "task=pair", "task.interaction=cross", *sides)
     model = SequencePairClassifier.from_pretrained(result.model_dir)
     ids = index_records(model.vocab, [["the cat", "a cat sat", "the dog", "a dog ran"]])
-    words = [(["[PAD]", "[UNK]", "[EMPTY]", "|"] + model.vocab.words()[4:])[place] for place in ids.ids]
+    words = [["[PAD]", "[UNK]", "[EMPTY]", "|", *model.vocab.words()[4:]][place] for place in ids.ids]
     assert " ".join(words) == "[CLS] the cat [SEP] a cat sat | the dog [SEP] a dog ran [SEP]"
     assert ids.num_inputs == 1
     predicted = rows_of(result.run_dir / "predictions.csv")
@@ -208,7 +208,7 @@ def test_a_pair_is_read_as_one_sequence(backbone: Path, tmp_path: Path) -> None:
     for row, prediction in zip(predicted, model.predict(records), strict=True):
         assert prediction.probability == pytest.approx(float(row["probability"]), abs=1e-6)
     with pytest.raises(UserError, match="one sequence"):
-        run(backbone, file, tmp_path, "task=pair", "task.interaction=cross", "tokens.segment=windows", *sides)
+        run(backbone, file, tmp_path, "task=pair", "task.interaction=cross", "tokens.segment=sentences", *sides)
 
 
 def test_what_padding_costs_is_a_figure(backbone: Path, table: Path, tmp_path: Path) -> None:
