@@ -17,6 +17,7 @@ from seqclf.classifiers.confusion import Counts as Matrix
 from seqclf.classifiers.confusion import averages, fbeta_of_counts, named_by_class
 from seqclf.classifiers.counts import Counts
 from seqclf.classifiers.metric_options import MetricOptions
+from seqclf.classifiers.metric_state import load_state, state_of, to_device
 from seqclf.classifiers.scores import Scores
 
 GULP = 2**18  # logits that are laid aside before they are counted: 1 MB
@@ -122,10 +123,28 @@ class StageMetrics(nn.Module):
         return None if self.scores is None else self.scores.seen()
 
     def running_accuracy(self) -> float:
-        """The share of records so far that were given their label, on this rank alone: for a progress bar."""
-        self._count()
+        """The share of records so far that were given their label, on this rank alone: for a progress bar.
+
+        It counts nothing: sums would depend on when somebody looked.
+        """
         confusion = self.counts.confusion
-        return float(confusion.diagonal().sum() / confusion.sum().clamp(min=1))
+        right, records = int(confusion.diagonal().sum()), int(confusion.sum())
+        for batch in self._waiting:
+            right += int((batch.logits.argmax(dim=1) == batch.labels).sum())
+            records += int((batch.labels >= -1).sum())
+        return right / max(records, 1)
+
+    def so_far(self) -> dict[str, Any]:
+        """What was recorded on all ranks, to go on from; call it on each of them."""
+        if self.counts.distributed_available_fn():  # what ranks laid aside cannot be added up
+            self._count()
+        return {"states": state_of(self), "waiting": [tuple(batch) for batch in self._waiting]}
+
+    def go_on_from(self, recorded: dict[str, Any]) -> None:
+        """Go on from what `so_far` gave."""
+        load_state(self, recorded["states"])
+        self._waiting = [Batch(*to_device(batch, self.counts.device)) for batch in recorded["waiting"]]
+        self._waiting_logits = sum(batch.logits.numel() for batch in self._waiting)
 
     @torch.inference_mode(False)  # else Lightning's validation would make states that nothing outside of it may change
     def reset(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torchmetrics.functional.classification import multilabel_stat_scores
 
 from seqclf.classifiers.confusion import fbeta_of_counts, figures_of_counts
 from seqclf.classifiers.metric_options import MetricOptions
+from seqclf.classifiers.metric_state import load_state, state_of, to_device
 from seqclf.classifiers.metrics import GULP
 from seqclf.classifiers.scores import MultilabelScores
 from seqclf.errors import UserError
@@ -132,9 +134,25 @@ class MultilabelMetrics(nn.Module):
         return figures | fbeta_of_counts(right, wrong, missed, self.labels, self.options.beta)
 
     def running_accuracy(self) -> float:
-        """The share of records so far that were given exactly their labels, on this rank alone."""
-        self._count()
-        return float(self.counts.exact / self.counts.records.clamp(min=1))
+        """The share of records so far that were given exactly their labels, on this rank alone; it counts nothing."""
+        exact, records = int(self.counts.exact), int(self.counts.records)
+        for logits, labels, *_ in self._waiting:
+            right = ((logits > 0) == labels.remainder(2)).all(dim=1)
+            exact += int((right & (labels.amin(dim=1) >= 0)).sum())
+            records += len(labels)
+        return exact / max(records, 1)
+
+    def so_far(self) -> dict[str, Any]:
+        """What was recorded on all ranks, to go on from; call it on each of them."""
+        if self.counts.distributed_available_fn():
+            self._count()
+        return {"states": state_of(self), "waiting": [tuple(batch) for batch in self._waiting]}
+
+    def go_on_from(self, recorded: dict[str, Any]) -> None:
+        """Go on from what `so_far` gave."""
+        load_state(self, recorded["states"])
+        self._waiting = [to_device(batch, self.counts.device) for batch in recorded["waiting"]]
+        self._waiting_logits = sum(batch[0].numel() for batch in self._waiting)
 
     def seen(self) -> tuple[Tensor, Tensor] | None:
         """The probabilities `(R, C)` and labels `(R, C)` of all records of all ranks; None where none were kept."""

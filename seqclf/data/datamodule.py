@@ -79,10 +79,23 @@ class DataModule(pl.LightningDataModule):
         self.max_tokens = max_tokens
         self.seed = seed
         self.num_workers = num_workers
+        self._start = (0, 0)
+
+    def start_at(self, epoch: int, batches: int) -> None:
+        """Have the training begin in an epoch, behind batches of it that are done.
+
+        Args:
+            epoch: counted from 0.
+            batches: how many are done, on each rank.
+        """
+        self._start = (epoch, batches)
 
     def train_dataloader(self) -> DataLoader[RecordBatch]:
         """The training records, shuffled anew every epoch."""
-        return self._loader(self.store.train, self.batch_size, shuffle=True, classes=self.classes)
+        loader = self._loader(self.store.train, self.batch_size, shuffle=True, classes=self.classes)
+        assert isinstance(loader.sampler, BatchSampler)
+        loader.sampler.set_epoch(*self._start)  # before there is an iterator: workers begin at once
+        return loader
 
     def val_dataloader(self) -> DataLoader[RecordBatch] | list[DataLoader[RecordBatch]]:
         """The validation records, the longest first; no loader where there are none."""

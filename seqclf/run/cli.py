@@ -1,8 +1,8 @@
 """The commands: what they do with arguments, mistakes, signals and exit codes.
 
 0 done; 2 the user's input or configuration is at fault, said in one message; 1 anything else (one message too where the
-run stopped itself: numbers that are not finite, out of memory); 130 and 143 after SIGINT and SIGTERM. SEQCLF_DEBUG=1
-shows the traceback of every mistake.
+run stopped itself: numbers that are not finite, out of memory); 130, 143 and 138 after SIGINT, SIGTERM and SIGUSR1,
+with a checkpoint where training had begun. SEQCLF_DEBUG=1 shows the traceback of every mistake.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from seqclf.errors import RunError, UserError
 from seqclf.run.conf_path import conf_path
 from seqclf.run.job_ends import JobFailed, JobPruned
+from seqclf.run.signals import STOPPING
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -94,18 +95,23 @@ def learning_curve_main() -> None:
 def _run_hydra(arguments: Sequence[str]) -> None:
     import hydra
 
-    from seqclf.run.compose import with_model_choices
+    from seqclf.run.compose import compose, with_choices
     from seqclf.run.composition_error import COMPOSITION_ERRORS, explain_composition_error
 
     sweeps = [argument for argument in arguments if argument in ("-m", "--multirun")]  # Hydra wants them at either end
     typed = [argument for argument in arguments if argument not in sweeps]
     if not sweeps and any(argument.startswith("sweep=") and argument != "sweep=null" for argument in typed):
         raise UserError("sweep= is for many runs: add -m.")
-    arguments = [*with_model_choices(typed), *sweeps]
-    if _rank(typed):
-        arguments += ["hydra.run.dir=.", "hydra.output_subdir=null"]  # rank 0 makes the run's folder
+    chosen = with_choices(typed)
     if sweeps and (_rank(typed) or "LOCAL_RANK" in os.environ):
         raise UserError("-m: each job of a sweep starts its own processes, trainer=ddp; leave torchrun or srun out.")
+    if any(argument.startswith("resume=") for argument in typed):
+        if sweeps:
+            raise UserError("resume=... goes on with one run. The same command as before goes on with a sweep.")
+        compose(*chosen)  # a mistake is found before anything in the run's folder is changed
+    arguments = [*chosen, *sweeps]
+    if _rank(typed):
+        arguments += ["hydra.run.dir=.", "hydra.output_subdir=null"]  # rank 0 makes the run's folder
     sys.argv[1:] = arguments
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra lets its errors out, and they are explained here
     main = hydra.main(config_path=str(conf_path()), config_name="config", version_base="1.3")
@@ -157,10 +163,10 @@ def _job(config: DictConfig) -> float | None:
 
 
 def _keep(config: DictConfig, folder: Path) -> None:
-    """Hydra wrote down what it composed; a run that starts from a model has the architecture of that model."""
+    """Hydra wrote down what it composed; a run that starts from a model, or goes on, has another."""
     from omegaconf import OmegaConf
 
-    if config.init_from is not None:
+    if config.init_from is not None or config.resume is not None:
         OmegaConf.save(config, folder / ".hydra" / "config.yaml")
 
 
@@ -237,10 +243,10 @@ def _message(error: Exception) -> str:
 
 
 def _exit_on_signals() -> None:
-    """SIGINT and SIGTERM end the process like any exception, so that everything on the way out is done."""
+    """SIGINT, SIGTERM and SIGUSR1 end the process like any exception, so that everything on the way out is done."""
 
     def leave(number: int, _: FrameType | None) -> None:
         sys.exit(128 + number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, leave)

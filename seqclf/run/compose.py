@@ -28,37 +28,46 @@ def compose(*overrides: str) -> DictConfig:
     """
     GlobalHydra.instance().clear()
     try:
-        typed = with_model_choices(overrides)
+        typed = with_choices(overrides)
         with initialize_config_dir(config_dir=str(conf_path()), version_base="1.3"):
             return started(hydra_compose(config_name="config", overrides=typed), typed)
     except COMPOSITION_ERRORS as error:
         raise explain_composition_error(error, overrides) from error
 
 
-def with_model_choices(overrides: Sequence[str]) -> list[str]:
-    """The overrides and, where one of them is `init_from`, those that choose the parts of that model.
+def with_choices(overrides: Sequence[str]) -> list[str]:
+    """The overrides with those of the run that `resume` names, and those that choose the parts of `init_from`.
 
     Raises:
-        UserError: for a folder that is no model folder.
+        UserError: for a folder that is no run or no model.
     """
-    if not any(override.startswith("init_from=") for override in overrides):
-        return list(overrides)
-    from seqclf.run.init_from import with_choices  # torch and all models
+    typed = list(overrides)
+    if any(override.startswith("resume=") for override in typed):
+        from seqclf.run.continued import with_run  # torch and all that trains
 
-    return with_choices(overrides)
+        typed = with_run(typed)
+    if any(override.startswith("init_from=") for override in typed):
+        from seqclf.run.init_from import with_choices as with_model_choices
+
+        typed = with_model_choices(typed)
+    return typed
 
 
 def started(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
-    """The configuration with the architecture of the model that `init_from` names, if it names one.
+    """The configuration of the run that `resume` names, or with the architecture of the model that `init_from` names.
 
     Args:
         config: as Hydra composed it; Hydra is still initialised.
         overrides: what it was composed from.
 
     Raises:
-        UserError: for a folder that is no model folder, and for a choice that there is not.
+        UserError: for a folder that is no run or no model, and for a choice that there is not.
     """
     _refuse_unknown_choices(overrides)
+    if config.get("resume") not in (None, "never"):
+        from seqclf.run.continued import continued
+
+        return continued(config, overrides)
     if config.get("init_from") is None:
         return config
     from seqclf.run.init_from import with_architecture
@@ -74,6 +83,13 @@ def _refuse_unknown_choices(overrides: Sequence[str]) -> None:
         choices = [] if "." in group else loader.get_group_options(group)
         if choices and isinstance(choice, str) and choice not in choices:
             raise UserError(f"{group}={choice}: {group} has no choice {choice!r}. {nearest(choice, choices)}")
+
+
+def unresolved(cfg: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as plain containers, with interpolations as they were written."""
+    container = OmegaConf.to_container(cfg, resolve=False) if isinstance(cfg, DictConfig) else dict(cfg)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items() if key != "hydra"}
 
 
 def plain(cfg: DictConfig | Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from seqclf.errors import UserError
+from seqclf.run.epoch_table import EpochTable
 from seqclf.run.tracker import Tracker
 
 
@@ -18,7 +19,7 @@ def csv_logger(folder: Path) -> list[Logger]:
     Args:
         folder: the run's folder.
     """
-    return [CSVLogger(save_dir=str(folder), name="history", version="")]
+    return [EpochTable(folder / "history" / "metrics.csv")]
 
 
 def tensorboard_logger(folder: Path) -> list[Logger]:

@@ -83,8 +83,16 @@ class RunProgress(ProgressBar):
         self._records = 0
         self._began = self._shown = 0.0
 
+    def on_train_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        """An epoch that was stopped in its middle begins there."""
+        self._begin(trainer)
+
     def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
         """Start the bar of the epoch."""
+        self._begin(trainer)
+
+    def _begin(self, trainer: pl.Trainer) -> None:
+        self._stop()
         self._records, self._began, self._shown = 0, time.perf_counter(), time.perf_counter()
         if self.visible and self.console.is_terminal and not self.label and trainer.is_global_zero:
             self._progress = make_progress(self.console)
@@ -128,6 +136,14 @@ class RunProgress(ProgressBar):
                 torch.cuda.synchronize()
             self.rates.append(self._rate())
             self._records = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps: the records per second of the epochs so far."""
+        return {"rates": list(self.rates)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on behind these epochs."""
+        self.rates = list(state_dict["rates"])
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Leave a clean terminal."""

@@ -48,6 +48,10 @@ class Origin(NamedTuple):
         """The resolved configuration as others may keep it: with nothing of the environment in it."""
         return without(config, self.values)
 
+    def from_the_start(self) -> Origin:
+        """The same for who repeats the run: one that went on is repeated from its start."""
+        return self._replace(written={**self.written, "resume": None})
+
 
 def origin_of(cfg: DictConfig | Mapping[str, Any]) -> Origin:
     """Where this configuration, as it was composed, comes from."""

@@ -12,7 +12,6 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 from omegaconf import DictConfig
 
 from seqclf.build import build_classifier
@@ -23,13 +22,11 @@ from seqclf.data.source import Source
 from seqclf.data.store import Store, build_store
 from seqclf.errors import UserError, nearest
 from seqclf.parts import RUN_ROOMS, Parts, is_part, make, resolve
-from seqclf.run.callbacks import StepSeed
-from seqclf.run.checkpoints import best_and_last, read_weights
+from seqclf.run.checkpoints import BEST, CHECKPOINTS, read_weights
 from seqclf.run.compose import plain
 from seqclf.run.computed_vectors import compute_once
 from seqclf.run.cross_validation import cross_validate
-from seqclf.run.finite import FiniteNumbers
-from seqclf.run.history import History
+from seqclf.run.fit import Training, fit, make_training
 from seqclf.run.init_from import Start
 from seqclf.run.loaded_config import check_targets
 from seqclf.run.memory import explaining
@@ -37,12 +34,12 @@ from seqclf.run.outputs import write_outputs
 from seqclf.run.own_parts import import_part
 from seqclf.run.precision import tensor_cores
 from seqclf.run.process import run_settings
-from seqclf.run.progress import RunProgress, watching
+from seqclf.run.progress import watching
 from seqclf.run.provenance import Origin, origin_of, write_provenance
-from seqclf.run.pruning import pruning
 from seqclf.run.ranks import joined, start_ranks, threads_of, to_be_started
 from seqclf.run.results import RunResult, git_commit, versions
-from seqclf.run.run_folder import run_folder
+from seqclf.run.resume import Saved, data_hashes, saved_run, typed_overrides
+from seqclf.run.run_folder import finish, run_folder
 from seqclf.run.schema import check_config
 from seqclf.run.tracker import tracking
 from seqclf.text.vocabulary import Vocabulary
@@ -50,8 +47,7 @@ from seqclf.token_features import count_documents, word_indexers
 
 log = logging.getLogger("seqclf")
 
-OF_PROCESS = ("threads", "progress_bar", "tf32")  # keys of `trainer` that are not for Lightning's
-SHARED_DATA_KEYS = ("batch_size", "max_tokens", "validation_size", "split_seed", "sampler")
+SHARED_DATA_KEYS = ("batch_size", "max_tokens", "validation_size", "split_seed", "sampler", "num_workers")
 
 
 def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = (), folder: Path | None = None) -> RunResult:
@@ -71,16 +67,18 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = (), folder: Path |
     config = plain(cfg)
     check_config(config)
     check_targets(config, [*config["parts"], *(f"{part.__module__}.{part.__qualname__}" for part in parts)])
-    folder = folder or run_folder()
+    folder = folder or run_folder(config["resume"])
     if config["cv"] is not None:
         return cross_validate(cfg, train, parts, folder)
-    work = partial(train_rank, origin=origin_of(cfg))
+    work = partial(train_rank, origin=origin_of(cfg), overrides=typed_overrides())
     if not config["check"] and to_be_started(config["trainer"]):
         return start_ranks(work, config, parts, folder)
     return work(config, parts, folder)
 
 
-def train_rank(config: Mapping[str, Any], parts: Parts, folder: Path, origin: Origin) -> RunResult:
+def train_rank(
+    config: Mapping[str, Any], parts: Parts, folder: Path, origin: Origin, overrides: list[str] | None
+) -> RunResult:
     """What one process of a run does, most often the only one; every rank returns the same figures, rank 0 writes.
 
     Args:
@@ -88,6 +86,7 @@ def train_rank(config: Mapping[str, Any], parts: Parts, folder: Path, origin: Or
         parts: as for `train`.
         folder: of the run.
         origin: where the configuration comes from.
+        overrides: what was typed to compose it; None where that is not known.
     """
     began = time.perf_counter()
     parts = [*parts, *(import_part(name) for name in config["parts"])]
@@ -110,8 +109,13 @@ def train_rank(config: Mapping[str, Any], parts: Parts, folder: Path, origin: Or
             model.compile_kernels()
         if config["check"]:
             return _checked(config, store)
-        write_provenance(folder, config, origin, source.tables(), model.architecture)
-        return _run(config, source, store, model, folder, began, origin)
+        hashes = data_hashes(source.tables(), store.vocabulary)
+        record = {"config": origin.written, "overrides": overrides, "data": hashes}
+        saved = saved_run(config["resume"], folder)
+        if saved is not None:
+            record = saved.check(config, record)
+        write_provenance(folder, config, origin.from_the_start(), source.tables(), model.architecture)
+        return _run(config, source, store, model, folder, began, origin, record, saved)
 
 
 def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | None = None) -> tuple[Source, Store]:
@@ -172,27 +176,29 @@ def _run(
     folder: Path,
     began: float,
     origin: Origin,
+    record: Mapping[str, Any],
+    saved: Saved | None,
 ) -> RunResult:
     data = DataModule(
         store,
         config["data"]["batch_size"],
         max_tokens=config["data"]["max_tokens"],
         seed=int(config["seed"]),
+        num_workers=config["data"]["num_workers"],
         sampler=config["data"]["sampler"],
     )
     count_documents(model.text_field_embedder, store.train.batches)
-    history = History(model.monitor, model.monitor_mode)
-    progress = RunProgress(visible=config["trainer"]["progress_bar"])
-    if model.wide is not None:
+    if model.wide is not None and saved is None:
         model.wide.count(store.train.batches())
-    trainer = _make_trainer(config, model, folder, [history, progress])
+    training = make_training(config, model, folder, record)
+    trainer, history = training.trainer, training.history
     compute_once(model, store, trainer.strategy.root_device)
     with tracking(trainer, origin.without_values(config)), explaining(trainer):
-        trainer.fit(model, data)
+        fit(training, model, data, folder, saved)
         if not history.epochs:
             raise UserError("Nothing was trained: trainer.max_epochs must be at least 1.")
-        model.load_state_dict(read_weights(folder / "checkpoints" / "best.ckpt"))
-        metrics = _figures(trainer, model, data, history, progress)
+        model.load_state_dict(read_weights(folder / CHECKPOINTS / BEST))
+        metrics = _figures(training, model, data)
     metrics |= {
         "monitor": model.monitor,
         "score": history.epochs[history.best][model.monitor],
@@ -207,31 +213,13 @@ def _run(
     }
     if trainer.is_global_zero:
         write_outputs(folder, config, source, store, model, history.epochs, metrics, began)
+        finish(folder)
     return RunResult(metrics["score"], metrics, folder, folder / "model")
 
 
-def _make_trainer(
-    config: Mapping[str, Any], model: SequenceClassifier, folder: Path, callbacks: list[pl.Callback]
-) -> pl.Trainer:
-    make_here = partial(make, rooms=RUN_ROOMS, folder=folder, monitor=model.monitor, mode=model.monitor_mode)
-    callbacks += [
-        StepSeed(int(config["seed"])),
-        FiniteNumbers(folder),
-        *best_and_last(folder / "checkpoints", model.monitor, model.monitor_mode),
-        *pruning(model.monitor, model.monitor_mode, int(config["trainer"]["max_epochs"])),
-    ]
-    if is_part(config["callbacks"]):
-        callbacks += make_here(config["callbacks"], "callbacks")
-    logger = make_here(config["logger"], "logger") if is_part(config["logger"]) else []
-    node = {name: value for name, value in config["trainer"].items() if name not in OF_PROCESS}
-    trainer: pl.Trainer = make_here(node, "trainer", callbacks=callbacks, logger=logger)
-    return trainer
-
-
-def _figures(
-    trainer: pl.Trainer, model: SequenceClassifier, data: DataModule, history: History, progress: RunProgress
-) -> dict[str, Any]:
+def _figures(training: Training, model: SequenceClassifier, data: DataModule) -> dict[str, Any]:
     """Every figure of the best epoch's weights; the test records are read here for the first and only time."""
+    trainer, history, progress = training.trainer, training.history, training.progress
     best = history.epochs[history.best]
     metrics: dict[str, Any] = {name: value for name, value in best.items() if name.startswith("train/")}
     metrics["train/records_per_second"] = median(progress.rates[1:] or progress.rates)

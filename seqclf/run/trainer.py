@@ -21,6 +21,7 @@ LEAN: dict[str, Any] = {
     "log_every_n_steps": 100,
     "enable_model_summary": False,
     "use_distributed_sampler": False,
+    "enable_checkpointing": False,  # the Saver does it
 }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -12,7 +12,7 @@ from seqclf.classifiers.optimizers import Adam
 from seqclf.errors import UserError
 from seqclf.run.averaging import ExponentialAverage, StochasticAverage
 from seqclf.run.callbacks import make_callbacks
-from seqclf.run.checkpoints import best_and_last, read_weights
+from seqclf.run.checkpoints import read_weights
 
 STEPS, EPOCHS = 5, 4
 
@@ -62,9 +62,10 @@ def loader(batches: int) -> DataLoader[Tensor]:
 
 def fitted(folder: Path, average: Callback) -> tuple[Watch, pl.Trainer, Model]:
     watch, model = Watch(), Model()
+    best = ModelCheckpoint(dirpath=folder, filename="best", monitor="validation/loss", enable_version_counter=False)
     trainer = pl.Trainer(
         max_epochs=EPOCHS,
-        callbacks=[watch, average, *best_and_last(folder, "validation/loss", "min")],
+        callbacks=[watch, average, best],
         logger=False,
         accelerator="cpu",
         enable_progress_bar=False,
