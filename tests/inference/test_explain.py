@@ -15,7 +15,7 @@ from seqclf.errors import UserError
 from seqclf.inference.spans import spans_of
 from seqclf.nn.token_margins import token_margins
 from seqclf.parts import make
-from seqclf.run.compose import compose, plain, with_model_choices
+from seqclf.run.compose import compose, plain, with_choices
 from seqclf.run.explain import explain as explain_file
 from seqclf.text.characters import Characters
 from seqclf.text.columns import Column, with_tokens
@@ -30,7 +30,7 @@ TEXTS = [["Win MONEY now!", "see you at the caf\u00e9"], ["", "Lunch, money"], [
 def build(*overrides: str, fields: list[str] = FIELDS, columns: list[str] | None = None, **layout: Any) -> Any:
     """A model whose parameters are far from zero, as after training."""
     torch.manual_seed(0)
-    config = plain(compose(*with_model_choices(list(overrides)), "embedder.embedding_dim=8"))
+    config = plain(compose(*with_choices(list(overrides)), "embedder.embedding_dim=8"))
     tokenization = make(config["tokens"], "tokens", rooms=("seqclf.text.",))
     tokenizer = tokenization.train(text for record in TEXTS for text in record)
     indexers = {"characters": Characters, "pieces": Pieces}
