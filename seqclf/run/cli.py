@@ -8,7 +8,6 @@ with a checkpoint where training had begun. SEQCLF_DEBUG=1 shows the traceback o
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +15,12 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from seqclf.errors import RunError, UserError
 from seqclf.run.conf_path import conf_path
 from seqclf.run.job_ends import JobFailed, JobPruned
-from seqclf.run.signals import STOPPING
+from seqclf.run.signals import exit_on_signals
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -37,7 +35,7 @@ def train_main() -> None:
         with _exit_codes():
             print(training_help(arguments))
         return
-    _exit_on_signals()
+    exit_on_signals()
     with _exit_codes():
         _run_hydra(arguments)
 
@@ -205,7 +203,7 @@ def _run_script(target: str, first: str | None = None, folders: str | None = Non
 
         print(script_help(target))
         return
-    _exit_on_signals()
+    exit_on_signals()
     with _exit_codes():
         from seqclf.run.arguments import script_arguments, with_folders, with_rest
 
@@ -240,13 +238,3 @@ def _message(error: Exception) -> str:
     if isinstance(error, UserError | RunError) and os.environ.get("SEQCLF_DEBUG") != "1":
         return f"Error: {error}"
     return "".join(traceback.format_exception(error)).rstrip()
-
-
-def _exit_on_signals() -> None:
-    """SIGINT, SIGTERM and SIGUSR1 end the process like any exception, so that everything on the way out is done."""
-
-    def leave(number: int, _: FrameType | None) -> None:
-        sys.exit(128 + number)
-
-    for number in STOPPING:
-        signal.signal(number, leave)

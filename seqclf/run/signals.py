@@ -86,3 +86,13 @@ def _hand_on(number: int) -> None:
     if threading.current_thread() is threading.main_thread():
         signal.raise_signal(number)
     sys.exit(128 + number)
+
+
+def exit_on_signals() -> None:
+    """SIGINT, SIGTERM and SIGUSR1 end the process like any exception, so that everything on the way out is done."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    for number in STOPPING:
+        signal.signal(number, leave)

@@ -116,7 +116,7 @@ def test_the_command_says_it_by_its_exit_code(
             raise error
 
     monkeypatch.setattr("seqclf.run.repeat.repeat", stand_in)
-    monkeypatch.setattr("seqclf.run.cli._exit_on_signals", lambda: None)
+    monkeypatch.setattr("seqclf.run.cli.exit_on_signals", lambda: None)
     monkeypatch.setattr("pathlib.Path.is_dir", lambda self: True)
     monkeypatch.setattr(sys, "argv", ["repeat.py", "a=b/RUN", "output=again"])
     if code is None:
