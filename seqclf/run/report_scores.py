@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,14 @@ import torch
 from sklearn.metrics import precision_recall_curve
 
 from seqclf.classifiers.calibration import calibration_error
-from seqclf.classifiers.confusion import averages, figures_of_counts
 from seqclf.run.charts import line_chart
 from seqclf.run.evidence import Evidence, Floats, Ints
 from seqclf.run.page import Html, section, side_by_side, table
 from seqclf.run.results import shown
-from seqclf.run.statistics import bootstrap_interval
+from seqclf.run.statistics import bootstrap_intervals_of_counts
 
 SCORES = ("accuracy", "f1_macro", "f1_micro", "f1_weighted", "precision_macro", "recall_macro", "auroc", "loss")
+F1 = ("f1_macro", "f1_micro", "f1_weighted")
 STAGES = {
     "test": "this model, test",
     "validation": "this model, validation",
@@ -33,7 +33,10 @@ BINS = 15
 def scores(metrics: Mapping[str, Any], stage: str, evidence: Evidence | None) -> Html:
     """Every score beside the baselines, with bootstrap intervals where the records are at hand."""
     names = shown(metrics, f"{stage}/", SCORES)
-    ends = {} if evidence is None else _intervals(evidence)
+    ends: dict[str, tuple[float, float]] = {}
+    if evidence is not None:
+        ends = {"accuracy": _of_share(float(evidence.right.mean()), len(evidence.rows))}
+        ends |= f1_intervals(evidence.gold, evidence.given, evidence.vocab.num_labels)
     rows: list[tuple[Any, ...]] = []
     for prefix, title in STAGES.items():
         if f"{prefix}/accuracy" not in metrics:
@@ -96,29 +99,53 @@ def precision_recall(evidence: Evidence) -> Html:
     )
 
 
-def _intervals(evidence: Evidence) -> dict[str, tuple[float, float]]:
-    figures: dict[str, Callable[[Ints, Ints], float]] = {
-        name: (lambda gold, given, name=name: _average(gold, given, evidence)[name])  # type: ignore[misc]
-        for name in ("f1_macro", "f1_micro", "f1_weighted")
-    }
-    ends = {
-        name: bootstrap_interval(score, evidence.gold, evidence.given, rounds=ROUNDS) for name, score in figures.items()
-    }
-    return {"accuracy": bootstrap_interval(np.mean, evidence.right, rounds=ROUNDS), **ends}
+def f1_intervals(gold: Ints, given: Ints, classes: int) -> dict[str, tuple[float, float]]:
+    """Bootstrap intervals of `f1_macro`, `f1_micro` and `f1_weighted`, averages over all classes.
+
+    Args:
+        gold: class indices `(R,)`; or, where a record may have several labels, 0 or 1 `(R, C)`.
+        given: what was predicted, likewise.
+        classes: how many there are.
+    """
+    if gold.ndim == 2:
+        kinds, counts = np.unique(np.hstack([gold, given]), axis=0, return_counts=True)
+        has, got = kinds[:, :classes], kinds[:, classes:]
+
+        def figures(drawn: Ints) -> Floats:
+            return _f1(drawn @ (has & got), drawn @ has, drawn @ got)
+
+    else:
+        cells, counts = np.unique(gold * classes + given, return_counts=True)
+        is_class, was_given = np.divmod(cells, classes)
+        same = is_class == was_given
+
+        def figures(drawn: Ints) -> Floats:
+            right = _by_class(drawn[:, same], is_class[same], classes)
+            return _f1(right, _by_class(drawn, is_class, classes), _by_class(drawn, was_given, classes))
+
+    ends = bootstrap_intervals_of_counts(figures, counts, rounds=ROUNDS).tolist()
+    return {name: (low, high) for name, (low, high) in zip(F1, ends, strict=True)}
 
 
-def _average(gold: Ints, given: Ints, evidence: Evidence) -> dict[str, float]:
-    classes = evidence.vocab.num_labels
-    if evidence.multilabel:
-        right, wrong, missed = (gold & given).sum(0), (given & ~gold & 1).sum(0), (gold & ~given & 1).sum(0)
-        return figures_of_counts(right, wrong, missed, evidence.vocab.labels)[0]
-    return averages(np.bincount(gold * classes + given, minlength=classes**2).reshape(classes, classes))
+def _by_class(drawn: Ints, labels: Ints, classes: int) -> Floats:
+    return np.array([np.bincount(labels, weights=own, minlength=classes) for own in drawn])
+
+
+def _f1(right: Ints | Floats, there: Ints | Floats, given: Ints | Floats) -> Floats:
+    """The averages in the order of `F1`, of counts by class `(rounds, C)`."""
+    both = there + given
+    f1 = np.divide(2 * right, both, out=np.zeros(both.shape), where=both > 0)
+    micro = 2 * right.sum(axis=1) / np.maximum(both.sum(axis=1), 1)
+    weighted = (f1 * there).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    return np.stack([f1.mean(axis=1), micro, weighted], axis=1)
 
 
 def _of_share(share: float, records: int) -> tuple[float, float]:
     """The bootstrap interval of a share, which only depends on how many records it is of."""
-    right = np.arange(records) < round(share * records)
-    return bootstrap_interval(np.mean, right, rounds=ROUNDS)
+    right = round(share * records)
+    ends = bootstrap_intervals_of_counts(lambda drawn: drawn[:, :1] / records, [right, records - right], rounds=ROUNDS)
+    low, high = ends[0].tolist()
+    return low, high
 
 
 def _with(value: float | None, ends: tuple[float, float] | None) -> Any:

@@ -65,6 +65,35 @@ def bootstrap_interval(
     return _middle(scores, confidence)
 
 
+def bootstrap_intervals_of_counts(
+    scores: Callable[[Array], Array], counts: ArrayLike, confidence: float = 0.95, rounds: int = 2000, seed: int = 0
+) -> Array:
+    """The intervals of figures that depend on counts alone, as those of a confusion matrix do: all rounds at once.
+
+    How often each kind of record is drawn, where records are drawn with replacement, is multinomial.
+
+    Args:
+        scores: the figures `(rounds, F)` of the counts in each round `(rounds, K)`.
+        counts: how many records there are of each kind `(K,)`.
+        confidence: how often an interval should hold the true figure.
+        rounds: how often records are drawn with replacement.
+        seed: of the drawing.
+
+    Returns:
+        The lower and the upper end of each figure `(F, 2)`.
+
+    Raises:
+        ValueError: for no record.
+    """
+    kinds = np.asarray(counts)
+    records = int(kinds.sum())
+    if records == 0:
+        raise ValueError("an interval needs at least one record")
+    drawn = np.random.default_rng(seed).multinomial(records, kinds / records, size=rounds)
+    ends: Array = np.quantile(scores(drawn), [(1 - confidence) / 2, (1 + confidence) / 2], axis=0).T
+    return ends
+
+
 def bootstrap_interval_of_runs(
     outcomes: ArrayLike, confidence: float = 0.95, rounds: int = 2000, seed: int = 0
 ) -> tuple[float, float]:

@@ -3,15 +3,19 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from seqclf.run.charts import line_chart
 from seqclf.run.compose import compose
 from seqclf.run.evidence import read_evidence
 from seqclf.run.report_errors import suspected
+from seqclf.run.report_scores import f1_intervals
 from seqclf.run.results import RunResult
+from seqclf.run.statistics import bootstrap_interval
 from seqclf.run.train import train
 from seqclf.text.label_sets import list_cell
 from seqclf.text.tokenization import Tokenization
@@ -137,6 +141,22 @@ def test_confident_learning_finds_the_labels_that_were_exchanged() -> None:
     labels = true.copy()
     labels[:12] = (true[:12] + 1) % 3
     assert sorted(suspected(probabilities, labels)) == list(range(12))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_intervals_of_f1_are_those_of_drawing_records_one_by_one(several: bool) -> None:
+    rng = np.random.default_rng(0)
+    gold = rng.integers(2, size=(150, 4)) if several else rng.integers(4, size=150)
+    given = np.where(rng.random(gold.shape) < 0.7, gold, 1 - gold if several else rng.integers(4, size=150))
+    found = f1_intervals(gold, given, 4)
+    for name, own in found.items():
+        average = name.removeprefix("f1_")
+        labels = None if several else range(4)
+
+        def score(gold: Any, given: Any, average: str = average, labels: Any = labels) -> float:
+            return float(f1_score(gold, given, labels=labels, average=average, zero_division=0))
+
+        assert own == pytest.approx(bootstrap_interval(score, gold, given, rounds=300), abs=0.02)
 
 
 def test_a_chart_places_its_points_on_its_axes() -> None:
