@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,9 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 from seqclf.errors import UserError
 from seqclf.parts import is_part
 from seqclf.run.compose import unresolved
+from seqclf.run.loaded_config import check_loaded
 from seqclf.run.resume import NEVER, Leaf, Saved, find_saved, may_change
 
-OF_A_COMMAND = ("resume", "force", "check")  # they are of one command, not of the run
+OF_A_COMMAND = ("resume", "force", "check", "hydra")  # they are of one command, not of the run
 
 
 def with_run(overrides: Sequence[str]) -> list[str]:
@@ -35,9 +37,9 @@ def with_run(overrides: Sequence[str]) -> list[str]:
     if resume is None or resume.is_sweep_override() or resume.value() in (None, NEVER):
         return list(overrides)
     saved = find_saved(str(resume.value()))
+    check_loaded(OmegaConf.create(saved.config), str(saved.file), _parts(overrides))
     typed = {path_of(override) for override in overrides}
-    own = [override for override in saved.overrides or () if path_of(override) not in typed]
-    own = [override for override in own if path_of(override)[0] not in OF_A_COMMAND]
+    own = [override for override in _of_run(saved) if path_of(override) not in typed]
     folder = [] if saved.folder is None or ("hydra", "run", "dir") in typed else [_set("hydra.run.dir", saved.folder)]
     others = [override for override in overrides if override not in named]
     return [*own, *others, *folder, _set("resume", saved.file)]
@@ -78,7 +80,20 @@ def path_of(override: str) -> Leaf:
 
 
 def _of_run(saved: Saved) -> list[str]:
-    return [override for override in saved.overrides or () if path_of(override)[0] not in OF_A_COMMAND]
+    """What a run was composed from, by its checkpoint: keys and choices of its own, and nothing that Hydra would do."""
+    own = [override for override in saved.overrides or () if path_of(override)[0] not in OF_A_COMMAND]
+    for override in own:
+        said = override.partition("=")[0].replace("/", ".")
+        if override.startswith("-") or "hydra" in re.split(r"[.@:]", said.lstrip("+~")):
+            raise UserError(f"{saved.file}: the override {override!r} is refused. No file says what Hydra is to do.")
+    return own
+
+
+def _parts(overrides: Sequence[str]) -> list[str]:
+    """The classes that were named on the command line."""
+    parse = OverridesParser.create().parse_override
+    values = [parse(override).value() for override in overrides if path_of(override) == ("parts",)]
+    return [str(name) for value in values if isinstance(value, list) for name in value]
 
 
 def _filled(own: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:

@@ -193,7 +193,10 @@ def _file_of(resume: str | None, folder: Path) -> str | None:
 
 def typed_overrides() -> list[str] | None:
     """What was typed to compose the configuration of this job; None where that is not known."""
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else None
+    if not HydraConfig.initialized():
+        return None
+    typed: Any = OmegaConf.to_container(HydraConfig.get().overrides.task)  # reading the items would resolve them
+    return list(typed)
 
 
 def data_hashes(tables: Tables, vocabulary: Vocabulary) -> dict[str, str]:

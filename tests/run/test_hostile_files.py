@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from seqclf.data.files import open_table
 from seqclf.data.record_files import _mapped
 from seqclf.errors import UserError
 from seqclf.inference.model_folder import load_vocabulary
-from seqclf.run.checkpoints import AtomicCheckpointIO, read_weights
+from seqclf.run.checkpoints import ENTRY, AtomicCheckpointIO, read_weights
+from seqclf.run.checkpoints import FORMAT as CHECKPOINT_FORMAT
 from seqclf.run.compose import compose
+from seqclf.run.continued import with_run
 from seqclf.run.loaded_config import check_loaded, check_targets
 from seqclf.run.provenance import PROVENANCE_FILE
 from seqclf.run.repeat import repeat
@@ -165,3 +168,31 @@ def test_a_pickle_in_a_model_folder_is_not_unpickled(name: str, tmp_path: Path, 
     with pytest.raises(UserError):
         load_vocabulary(tmp_path)
     assert not canary.exists()
+
+
+@pytest.mark.parametrize(
+    "override", ["--config-dir=/tmp", "encoder@hydra.callbacks.own=lstm", "+/encoder@hydra.callbacks.own=lstm"]
+)
+def test_a_checkpoint_does_not_tell_hydra_what_to_do(tmp_path: Path, override: str) -> None:
+    with pytest.raises(UserError, match="refused"):
+        with_run([f"resume={checkpoint_of_a_run(tmp_path, [override])}"])
+
+
+def test_what_hydra_did_for_a_run_is_left_out_when_it_goes_on(tmp_path: Path) -> None:
+    hydra = ["hydra.callbacks.own._target_=os.getcwd", "hydra/launcher=joblib", "+hydra.job.env_set.A=1"]
+    file = checkpoint_of_a_run(tmp_path, [*hydra, "encoder=lstm"])
+    assert with_run([f"resume={file}"])[0] == "encoder=lstm"
+    assert not any("own" in each or "launcher" in each or "env_set" in each for each in with_run([f"resume={file}"]))
+
+
+def test_a_checkpoint_names_no_class_to_import(tmp_path: Path) -> None:
+    file = checkpoint_of_a_run(tmp_path, ["parts=[antigravity.fly]"], parts=["antigravity.fly"])
+    with pytest.raises(UserError, match=r"antigravity\.fly"):
+        with_run([f"resume={file}"])
+    assert "parts=[antigravity.fly]" in with_run(["parts=[antigravity.fly]", f"resume={file}"])
+
+
+def checkpoint_of_a_run(folder: Path, overrides: list[str], **config: Any) -> Path:
+    said = {"config": config, "overrides": overrides, "data": {}, "epoch": 1, "done": 0, "whole": 1, "ranks": 1}
+    torch.save({ENTRY: {"format": CHECKPOINT_FORMAT, "best": None, **said}}, folder / "some.ckpt")
+    return folder / "some.ckpt"
