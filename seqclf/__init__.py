@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqclf.ragged import Ragged
     from seqclf.run.compose import compose
     from seqclf.run.results import RunResult
-    from seqclf.run.train import train
+    from seqclf.run.train_in_memory import train
     from seqclf.text.vocabulary import Vocabulary
 
 __version__ = "0.1.0"
@@ -49,7 +49,7 @@ _HOMES = {
     "UserError": "seqclf.errors",
     "Vocabulary": "seqclf.text.vocabulary",
     "compose": "seqclf.run.compose",
-    "train": "seqclf.run.train",
+    "train": "seqclf.run.train_in_memory",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,10 @@ from seqclf.errors import UserError
 from seqclf.inference import model_folder
 from seqclf.inference.attribution import Differentiable, Method
 from seqclf.inference.decision import Decision
-from seqclf.inference.explain import STEPS, Explanation, explain
-from seqclf.inference.predict import Example, Prediction, outputs, predict, texts_of
+from seqclf.inference.explain import STEPS, Explanations, explain
+from seqclf.inference.predict import Example, outputs, probabilities, told
+from seqclf.inference.predictions import Predictions
+from seqclf.inference.table_in_memory import InMemory, labels_in, like, texts_in
 
 
 class Pretrained(LabelSpace):
@@ -47,32 +49,41 @@ class Pretrained(LabelSpace):
 
     def predict(
         self,
-        records: Sequence[Example],
+        records: Sequence[Example] | InMemory,
         *,
         top_k: int | None = None,
         abstain: float | None = None,
         thresholds: Mapping[str, float] | float | None = None,
-    ) -> list[Prediction]:
+    ) -> Predictions | Any:
         """The label and the probabilities of each record.
 
         Args:
-            records: each a dict from field to text, a list of texts, or one text.
+            records: each a mapping from field to text, a list of texts in the order of the fields, or, where there is
+                one field, a text. Where the model reads sentences, a list of texts may stand for a text. A field may be
+                missing or None; fields that the model does not know are passed over. A pair is a mapping from column to
+                text (`left_title`, ...), or a sequence of two such records. Or all of them as a `pandas.DataFrame` or a
+                `datasets.Dataset`, whose other columns are passed over.
             top_k: how many of the likeliest classes are told; None for all.
             abstain: below this probability of being right a record is given no label.
             thresholds: the least probability for a label to be given, one for all or by name; see `Decision`.
 
+        Returns:
+            One prediction per record, in order: a list, or for a DataFrame one with its index and the columns
+            `prediction`, `probability` and `probability/LABEL`.
+
         Raises:
             UserError: for a record that names no field of the model, or holds something that is not text.
         """
-        return predict(self, records, Decision(top_k, abstain, thresholds))
+        chances = probabilities(self, texts_in(self.vocab, records)).tolist()
+        return like(records, Predictions(told(self, chances, Decision(top_k, abstain, thresholds))))
 
     def explain(
         self: Differentiable,
-        records: Sequence[Example],
+        records: Sequence[Example] | InMemory,
         labels: Sequence[str] | str | None = None,
         method: Method = "integrated_gradients",
         steps: int = STEPS,
-    ) -> list[Explanation]:
+    ) -> Explanations:
         """What each token and each field of the records adds to the logit of a class.
 
         Args:
@@ -84,13 +95,22 @@ class Pretrained(LabelSpace):
         Raises:
             UserError: for a class or a method that there is not.
         """
-        return explain(self, texts_of(self.vocab, records), labels, method, steps)
+        return explain(self, texts_in(self.vocab, records), labels, method, steps)
 
-    def evaluate(self, records: Sequence[Example], labels: Sequence[str]) -> dict[str, float]:
-        """Every figure of the model on these records and their labels; unknown labels count as wrong."""
-        return evaluate(self, [(texts_of(self.vocab, records), labels)])
+    def evaluate(self, records: Sequence[Example] | InMemory, labels: Sequence[Any] | str) -> dict[str, float]:
+        """Every figure of the model on these records and their labels; unknown labels count as wrong.
 
-    def embed(self, records: Sequence[Example]) -> npt.NDArray[np.float32]:
+        Args:
+            records: as `predict` takes them.
+            labels: one label per record (or a list of them, where there may be several); of a DataFrame or a Dataset
+                the name of the column that they are in will do.
+
+        Raises:
+            UserError: where there are not as many labels as records.
+        """
+        return evaluate(self, [(texts_in(self.vocab, records), labels_in(self.vocab, records, labels))])
+
+    def embed(self, records: Sequence[Example] | InMemory) -> npt.NDArray[np.float32]:
         """The vector of each record `(R, H)`, what the output layer reads; of pairs, of both records joined.
 
         Args:
@@ -100,7 +120,7 @@ class Pretrained(LabelSpace):
             UserError: as `predict`.
         """
         found: dict[int, npt.NDArray[np.float32]] = {}
-        texts = texts_of(self.vocab, records)
+        texts = texts_in(self.vocab, records)
         taken = self.projection.register_forward_pre_hook(lambda _, inputs: vectors.append(inputs[0]))
         vectors: list[Tensor] = []
         try:

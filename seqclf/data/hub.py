@@ -131,6 +131,13 @@ class HubTable(ArrowTable):
         return pa.array([_class_name(value, self._classes[name]) for value in column.to_pylist()])
 
 
+class DatasetInMemory(HubTable):
+    """A `datasets.Dataset` that may have been filtered or shuffled in Python: the files under it do not say how."""
+
+    def stamp(self) -> None:
+        """None: only the content tells two of them apart."""
+
+
 def _class_name(value: Any, names: Sequence[str]) -> Any:
     """The name of a class number, or the names of a list of them."""
     if isinstance(value, list):

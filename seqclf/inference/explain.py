@@ -12,7 +12,7 @@ import torch
 from seqclf.data.indexing import index_records
 from seqclf.errors import UserError, nearest
 from seqclf.inference.attribution import Differentiable, Method, attribute, completeness_errors
-from seqclf.inference.explanation_html import fragment
+from seqclf.inference.explanation_html import fragment, fragments
 from seqclf.inference.leave_one_out import leave_one_out
 from seqclf.inference.predict import Prediction, probabilities, told
 from seqclf.inference.spans import Span, readable, spans_of
@@ -74,13 +74,20 @@ class Explanation:
         return fragment(self)
 
 
+class Explanations(list[Explanation]):
+    """Explanations in the order of the records; a notebook shows the first of them."""
+
+    def _repr_html_(self) -> str:
+        return fragments(self)
+
+
 def explain(
     model: Differentiable,
     texts: Sequence[Sequence[str]],
     labels: Sequence[str] | str | None = None,
     method: Method = "integrated_gradients",
     steps: int = STEPS,
-) -> list[Explanation]:
+) -> Explanations:
     """Explain predictions.
 
     Args:
@@ -109,12 +116,12 @@ def explain(
     classes = _classes(model, predictions, labels)
     spans = [spans_of(model.vocab, own) for own in texts]
     if method == "leave_one_out":
-        return _left_out(model, texts, spans, classes, predictions)
+        return Explanations(_left_out(model, texts, spans, classes, predictions))
     found: list[Explanation | None] = [None] * len(texts)
     for rows, explained in _by_gradients(model, texts, spans, classes, predictions, method, steps):
         for row, each in zip(rows.tolist(), explained, strict=True):
             found[row] = each
-    return [each for each in found if each is not None]
+    return Explanations(each for each in found if each is not None)
 
 
 def _classes(model: Differentiable, predictions: Sequence[Prediction], labels: Sequence[str] | str | None) -> list[int]:

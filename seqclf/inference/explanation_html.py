@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from seqclf.inference.explain import Explanation, TokenAttribution
 
 SHOWN = 4000  # characters of a field
+ROWS = 20  # explanations in a notebook
 
 STYLE = """
 .sq { font: 14px/1.6 system-ui, sans-serif; margin: 0 0 1.2rem; break-inside: avoid; overflow-wrap: anywhere; }
@@ -43,6 +44,14 @@ def page(explanations: Iterable[Explanation]) -> Iterator[str]:
 def fragment(explanation: Explanation) -> str:
     """One explanation, as a notebook shows it."""
     return f"<style>{STYLE}</style>{_body(explanation)}"
+
+
+def fragments(explanations: Sequence[Explanation], shown: int = ROWS) -> str:
+    """The first of many explanations, as a notebook shows them."""
+    more = (
+        f'<p class="sq"><small>and {len(explanations) - shown:,} more</small></p>' if len(explanations) > shown else ""
+    )
+    return f"<style>{STYLE}</style>{LEGEND}" + "".join(map(_body, explanations[:shown])) + more
 
 
 def marked(text: str, tokens: Iterable[TokenAttribution], strongest: float, shown: int = SHOWN) -> str:

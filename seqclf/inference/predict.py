@@ -50,27 +50,6 @@ class Prediction:
     abstained: bool = False
 
 
-def predict(model: Classifier, records: Sequence[Example], decision: Decision | None = None) -> list[Prediction]:
-    """Classify records.
-
-    Args:
-        model: the classifier.
-        records: each a mapping from field to text, a list of texts in the order of the fields, or, where there is one
-            field, a text. Where the model reads sentences, a list of texts may stand for a text. A field may be missing
-            or None; fields that the model does not know are passed over. A pair is a mapping from column to text
-            (`left_title`, ...), or a sequence of two such records.
-        decision: how labels are given; None for the model's own way.
-
-    Returns:
-        One prediction per record, in order.
-
-    Raises:
-        UserError: for a record that names no field of the model, or holds something that is not text.
-    """
-    texts = texts_of(model.vocab, records)
-    return [*told(model, probabilities(model, texts).tolist(), decision)]
-
-
 def told(model: Classifier, rows: Sequence[Sequence[float]], decision: Decision | None = None) -> Iterator[Prediction]:
     """What is said of records of these probabilities `(R, C)`.
 
