@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from seqclf.batch import RecordBatch
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.run.beside import job_label
+from seqclf.run.live_chart import LiveChart, in_notebook
 
 INTERVAL = 0.25  # seconds between two looks
 TOLD = ("train/loss", "train/accuracy", "validation/loss", "validation/accuracy")  # of every epoch
@@ -66,8 +67,8 @@ def watching() -> Iterator[Callable[[str, int], None]]:
 class RunProgress(ProgressBar):
     """Epoch, loss, accuracy and records per second while training; a line per epoch where there is no terminal.
 
-    It also measures what `train/records_per_second` reports: records over seconds from the first to the last batch of
-    an epoch, without validation and saving.
+    In a notebook a chart stands in the place of the lines. It also measures what `train/records_per_second` reports:
+    records over seconds from the first to the last batch of an epoch, without validation and saving.
 
     Args:
         visible: False measures without showing anything.
@@ -80,6 +81,7 @@ class RunProgress(ProgressBar):
         self.label = job_label()  # of a job beside others: bars of several would braid, whole lines do not
         self.rates: list[float] = []
         self._progress: Progress | None = None
+        self._chart: LiveChart | None = None
         self._records = 0
         self._began = self._shown = 0.0
 
@@ -123,6 +125,11 @@ class RunProgress(ProgressBar):
         if not self.visible or not trainer.is_global_zero:
             return
         figures = trainer.callback_metrics | {f"train/{name}": value for name, value in train.items()}
+        if self._chart is None and in_notebook():
+            self._chart = LiveChart(pl_module.monitor)
+        if self._chart is not None:
+            self._chart.add(trainer.current_epoch + 1, self._epoch(trainer), figures)
+            return
         shown = [f"{name} {float(figures[name]):.4f}" for name in TOLD if name in figures]
         rate = f"{self.rates[-1]:,.0f} records/s" if self.rates else ""
         self.console.print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seqclf.inference.atomic import replacing
+from seqclf.inference.small_table import small_table
 from seqclf.run.beside import job_label
 from seqclf.run.provenance import checkout
 
@@ -35,6 +37,18 @@ class RunResult:
     metrics: dict[str, Any]
     run_dir: Path
     model_dir: Path
+
+    def _repr_html_(self) -> str:
+        stage = "test" if "test/accuracy" in self.metrics else "validation"
+        kinds = {"this model": stage, "linear SVM on TF-IDF": "baseline/linear", "majority class": "baseline/majority"}
+        names = shown(self.metrics, f"{stage}/")
+        rows = [
+            [title, *(figure(self.metrics.get(f"{prefix}/{name}")) for name in names)]
+            for title, prefix in kinds.items()
+            if f"{prefix}/accuracy" in self.metrics
+        ]
+        table = small_table([stage, *(name.replace("_", " ") for name in names)], rows)
+        return f"{table}<small>{escape(str(self.run_dir))}</small>"
 
 
 def versions() -> dict[str, str]:
