@@ -126,9 +126,10 @@ def test_every_record_is_counted_once_and_predicted_in_order(tmp_path: Path, dev
     ],
 )
 def test_two_ranks_are_one_with_any_model(tmp_path: Path, options: tuple[str, ...]) -> None:
-    options = (*QUICK, *files(tmp_path), *options, "multifield_dropout=0")
+    # in float64: Adam makes steps of the rounding errors of gradients that are nearly 0
+    options = (*QUICK, *files(tmp_path), *options, "multifield_dropout=0", "trainer.precision=64")
     several = run(*options, "trainer=ddp", "trainer.devices=2", "data.batch_size=4")
-    same(several, run(*options, "data.batch_size=8"), 1e-5)
+    same(several, run(*options, "data.batch_size=8"))
 
 
 @pytest.mark.parametrize("weights", ["null", "balanced"])
