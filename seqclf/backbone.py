@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from seqclf.errors import UserError
+from seqclf.hub import fetch
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
@@ -18,7 +18,6 @@ BACKBONE_FILES = tuple(f"{BACKBONE}/{name}" for name in (CONFIG, TOKENIZER, TOKE
 # What is fetched: weights as safetensors, and text that is read as data.
 FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 CODE = "*.py"
-SECONDS = 10.0  # that the hub may take to answer
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 # Keys of a config that make transformers fetch or import what is not here.
 _UNSAFE = ("auto_map", "quantization_config", "attn_implementation", "_attn_implementation", "_name_or_path")
@@ -46,37 +45,8 @@ def find_backbone(model: str | None, code: bool = False) -> Path:
         return folder
     if not _HUB_ID.fullmatch(model) or model.startswith("."):
         raise UserError(f"embedder.model={model}: there is no such folder.")
-    return _from_hub(model, code)
-
-
-def _from_hub(model: str, code: bool) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
-
     patterns = [*FILES, *([CODE] if code else [])]
-    fetch: dict[str, Any] = {"allow_patterns": patterns, "ignore_patterns": ["*/*"], "etag_timeout": SECONDS}
-    try:
-        return Path(snapshot_download(model, local_files_only=True, **fetch))
-    except HFValidationError as error:
-        raise UserError(f"embedder.model={model}: there is no such folder, and it is no id of the hub.") from error
-    except OSError:  # not fetched before
-        pass
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON")
-    if not offline:
-        try:
-            return Path(snapshot_download(model, **fetch))
-        except RepositoryNotFoundError as error:
-            raise UserError(
-                f"embedder.model={model}: there is no such folder, and the hub has no such model (or not for you)."
-            ) from error
-        except Exception as error:  # the network fails in the ways of three libraries
-            reason = " ".join(str(error).split())[:200].rstrip(".")
-            raise UserError(f"embedder.model={model} {_NOT_HERE}, and the hub cannot be reached: {reason}.") from error
-    raise UserError(f"embedder.model={model} {_NOT_HERE}, and HF_HUB_OFFLINE forbids to ask the hub. {_ADVICE}")
-
-
-_NOT_HERE = "is no folder and was not fetched before"
-_ADVICE = "Give a local folder, or fetch it where there is a network."
+    return fetch(model, patterns, said=f"embedder.model={model}", newest=False)
 
 
 def read_backbone_config(folder: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +18,7 @@ from seqclf.inference import model_folder
 from seqclf.inference.attribution import Differentiable, Method
 from seqclf.inference.decision import Decision
 from seqclf.inference.explain import STEPS, Explanations, explain
+from seqclf.inference.hub_folder import find_model_folder, push_model_folder
 from seqclf.inference.predict import Example, outputs, probabilities, told
 from seqclf.inference.predictions import Predictions
 from seqclf.inference.table_in_memory import InMemory, labels_in, like, texts_in
@@ -29,20 +31,47 @@ class Pretrained(LabelSpace):
         """Write a folder of weights, vocabulary and configuration that `from_pretrained` loads; returns the folder."""
         return model_folder.save(self, folder)
 
-    @classmethod
-    def from_pretrained(cls, folder: Path | str, parts: Sequence[type] = ()) -> Self:
-        """Load a model folder. Nothing in it is ever run.
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        commit_message: str | None = None,
+        revision: str | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Put the model on the Hugging Face hub, where `from_pretrained` finds it; returns its id with the owner.
 
         Args:
-            folder: what `save_pretrained` wrote.
-            parts: classes of your own that the model is built of.
+            repo_id: `owner/name`; without an owner it is your own. It is made where there is none.
+            private: whether a repository that is made is private; None for what is usual with your account.
+            commit_message: of the one commit that replaces the model that was there.
+            revision: the branch; the main one unless given.
+            token: of the hub; None for that of `hf auth login` or HF_TOKEN.
 
         Raises:
-            UserError: for a folder that is incomplete, changed, or asks for anything but these parts and seqclf's.
+            UserError: where the hub cannot be reached, or refuses.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = self.save_pretrained(Path(scratch) / "model")
+            return push_model_folder(folder, repo_id, private, commit_message, revision, token)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | str, parts: Sequence[type] = (), revision: str | None = None) -> Self:
+        """Load a model folder, of this machine or of the Hugging Face hub. Nothing in it is ever run.
+
+        Args:
+            folder: what `save_pretrained` wrote, or the id of what `push_to_hub` put there: `owner/name`.
+            parts: classes of your own that the model is built of.
+            revision: a branch, a tag or a commit of the hub; `owner/name@revision` says the same.
+
+        Raises:
+            UserError: for a folder that is incomplete, changed, or asks for anything but these parts and seqclf's, and
+                for what is no folder and not within reach on the hub.
         """
         from seqclf.build import build_saved  # above: it builds what subclasses of this define
 
-        model = build_saved(folder, parts)
+        model = build_saved(find_model_folder(folder, revision), parts)
         if not isinstance(model, cls):
             raise UserError(f"{folder} holds a {type(model).__name__}, not a {cls.__name__}.")
         return model.eval()

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from seqclf.backbone import BACKBONE_FILES
 from seqclf.errors import UserError, nearest
+from seqclf.hub import in_cache
 from seqclf.inference.atomic import replacing_folder
 from seqclf.inference.classifier import Classifier
 from seqclf.inference.folder_config import FORMAT, read_config, rooted
@@ -27,6 +28,8 @@ from seqclf.text.vocabulary_files import LABELS_FILE, TOKENIZER_FILE
 
 WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE, README_FILE = "model.safetensors", "config.yaml", "manifest.json", "README.md"
 HASHED_FILES = (WEIGHTS_FILE, CONFIG_FILE, LABELS_FILE, TOKENIZER_FILE)
+# Those that some models have besides.
+POSSIBLE_FILES = (CALIBRATION_FILE, *BACKBONE_FILES, *(each.file for each in WORD_INDEXERS.values()))
 SMALL = 1 << 28  # bytes; no file but the weights is larger than this
 
 
@@ -162,7 +165,7 @@ def _check_files(folder: Path) -> set[str]:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{folder / MANIFEST_FILE} is broken: {error}.") from error
-    possible = {*HASHED_FILES, CALIBRATION_FILE, *BACKBONE_FILES, *(each.file for each in WORD_INDEXERS.values())}
+    possible = {*HASHED_FILES, *POSSIBLE_FILES}
     if not isinstance(manifest, dict) or not set(HASHED_FILES) <= set(manifest) <= possible:
         raise UserError(f"{folder / MANIFEST_FILE} must describe {', '.join(HASHED_FILES)} and nothing else.")
     if (folder / CALIBRATION_FILE).exists() and CALIBRATION_FILE not in manifest:  # it would be read unchecked
@@ -178,7 +181,7 @@ def _check_files(folder: Path) -> set[str]:
 
 def _check_file(folder: Path, name: str) -> None:
     file = folder / name
-    if file.is_symlink() or not file.is_file():
+    if not file.is_file() or (file.is_symlink() and not in_cache(file)):
         raise UserError(f"{folder} is not a model folder: {name} is missing or not a plain file.")
     if name != WEIGHTS_FILE and file.stat().st_size > SMALL:
         raise UserError(f"{file} is larger than any such file can be.")

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqclf.errors import RunError, UserError
 from seqclf.run.conf_path import conf_path
@@ -83,6 +83,11 @@ def serve_main() -> None:
 def export_main() -> None:
     """`python scripts/export.py`, `seqclf-export`: a saved model as a file that others run."""
     _run_script("seqclf.run.export.export")
+
+
+def push_main() -> None:
+    """`python scripts/push.py`, `seqclf-push`: a saved model onto the Hugging Face hub."""
+    _run_script("seqclf.run.push.push")
 
 
 def learning_curve_main() -> None:
@@ -209,9 +214,8 @@ def _run_script(target: str, first: str | None = None, folders: str | None = Non
 
         arguments = arguments if folders is None else with_folders(arguments, folders)
         arguments = arguments if rest is None else with_rest(arguments, target, rest)
-        values: Mapping[str, Any] = script_arguments(arguments, target)
         module, _, name = target.rpartition(".")
-        getattr(import_module(module), name)(**values)
+        getattr(import_module(module), name)(**script_arguments(arguments, target))
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def evaluate(
     """Evaluate a model folder on the test table of a source (or, where it has none, on its validation table).
 
     Args:
-        model: a model folder.
+        model: a model folder, or an id of the Hugging Face hub: owner/name, or owner/name@revision.
         data: the source, as `data` in the configuration.
         output: a .json file for every figure.
         predictions: a .csv or .jsonl file for the predictions.

@@ -44,7 +44,7 @@ def explain(
     """Say for each record of a file what each of its tokens and fields adds to the logit of its class.
 
     Args:
-        model: a model folder.
+        model: a model folder, or an id of the Hugging Face hub: owner/name, or owner/name@revision.
         input: the file of records; its columns carry the names of the model's fields.
         output: a .html page, a .csv file of one line per token, or a .jsonl file of one object per record.
         label: the class to explain in every record; null for the one that is predicted.

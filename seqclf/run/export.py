@@ -50,7 +50,7 @@ def export(
     Beside it stand `tokenizer.json` and `OUTPUT.json`: labels, fields and what else a reader needs.
 
     Args:
-        model: a model folder.
+        model: a model folder, or an id of the Hugging Face hub: owner/name, or owner/name@revision.
         output: the file, model.onnx or model.pt2.
         format: `onnx`, for onnxruntime and others; `torch_export`, for torch alone.
         int8: of onnx, whether the weights are rounded to 8 bits: a quarter of the size; it is said by how much the

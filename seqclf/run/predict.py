@@ -17,6 +17,7 @@ from seqclf.data.files import open_table
 from seqclf.data.table import Table
 from seqclf.errors import UserError
 from seqclf.inference.decision import Decision
+from seqclf.inference.hub_folder import find_model_folder
 from seqclf.inference.model_folder import MANIFEST_FILE
 from seqclf.inference.predict_table import TablePredictions, write_predictions
 from seqclf.inference.row_writers import STREAMED, streaming
@@ -46,7 +47,7 @@ def predict(
     """Read records, write labels and probabilities, in the order of the input; memory stays bounded.
 
     Args:
-        model: a model folder.
+        model: a model folder, or an id of the Hugging Face hub: owner/name, or owner/name@revision.
         input: the file of records; its columns carry the names of the model's fields. `-` for standard input.
         output: a .csv, .jsonl or .parquet file. `-` for standard output.
         label: the column of the labels, copied where it is there.
@@ -75,7 +76,8 @@ def predict(
             f"format={format} is for standard input and output; files are read and written by their ending."
         )
     with run_settings(0, threads), _file(input, format or "csv") as file:
-        classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
+        folder = find_model_folder(model)
+        classifier = SequenceClassifier.from_pretrained(folder, [import_part(name) for name in parts or []])
         if not calibrated:
             classifier.temperature = 1.0
         table = open_table(file, encoding, separator)
@@ -84,7 +86,7 @@ def predict(
         if output == PIPE:
             suffix = ".jsonl" if format == "jsonl" else STREAMED[0]
             return _write_to_pipe(TablePredictions(classifier, table, label, decision=decision), suffix)
-        depends = _depends(model, table, label, decision, calibrated) if resume else None
+        depends = _depends(folder, table, label, decision, calibrated) if resume else None
         with watching() as progress:
             return write_predictions(classifier, table, Path(output), label, None, progress, decision, depends)
 
@@ -119,8 +121,8 @@ def _write_to_pipe(predictions: TablePredictions, suffix: str) -> int:
     return written
 
 
-def _depends(model: str, table: Table, label: str | None, decision: Decision, calibrated: bool) -> dict[str, Any]:
-    manifest = (Path(model) / MANIFEST_FILE).read_bytes()
+def _depends(folder: Path, table: Table, label: str | None, decision: Decision, calibrated: bool) -> dict[str, Any]:
+    manifest = (folder / MANIFEST_FILE).read_bytes()
     return {
         "model": hashlib.sha256(manifest).hexdigest(),
         "input": table.stamp() or table.fingerprint(),

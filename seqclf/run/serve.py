@@ -31,7 +31,7 @@ def serve(
     reads, /openapi.json describes it all; the page /docs shows that in a browser and loads its script from the net.
 
     Args:
-        model: a model folder.
+        model: a model folder, or an id of the Hugging Face hub: owner/name, or owner/name@revision.
         host: the address that is listened at; the machine itself alone unless typed. There are no passwords.
         port: 0 for any that is free.
         max_records: how many records one request may hold; 413 beyond.
