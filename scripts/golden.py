@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from seqclf import SequenceClassifier, compose, train
-from seqclf.inference.model_folder import FORMAT
+from seqclf.inference.folder_config import FORMAT
 
 GOLDEN = Path(__file__).resolve().parents[1] / "tests" / "golden"
 TINY = (

@@ -69,12 +69,7 @@ def predict(
         UserError: for a model folder or an input that cannot be read.
     """
     decision = Decision(top_k, abstain, thresholds)
-    if resume and PIPE in (input, output):
-        raise UserError("resume=true needs files: what came through a pipe does not come again.")
-    if format is not None and PIPE not in (input, output):
-        raise UserError(
-            f"format={format} is for standard input and output; files are read and written by their ending."
-        )
+    _check(PIPE in (input, output), resume, format)
     with run_settings(0, threads), _file(input, format or "csv") as file:
         folder = find_model_folder(model)
         classifier = SequenceClassifier.from_pretrained(folder, [import_part(name) for name in parts or []])
@@ -89,6 +84,16 @@ def predict(
         depends = _depends(folder, table, label, decision, calibrated) if resume else None
         with watching() as progress:
             return write_predictions(classifier, table, Path(output), label, None, progress, decision, depends)
+
+
+def _check(piped: bool, resume: bool, format: str | None) -> None:
+    """Refuse options that are for files where there is a pipe, and the other way round."""
+    if resume and piped:
+        raise UserError("resume=true needs files: what came through a pipe does not come again.")
+    if format is not None and not piped:
+        raise UserError(
+            f"format={format} is for standard input and output; files are read and written by their ending."
+        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
-from seqclf.inference.model_folder import FORMAT
+from seqclf.inference.folder_config import FORMAT
 from seqclf.run.checkpoints import read_weights
 
 FOLDERS = sorted((Path(__file__).parents[1] / "golden").glob("format-*"))
