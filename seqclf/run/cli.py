@@ -75,6 +75,11 @@ def explain_main() -> None:
     _run_script("seqclf.run.explain.explain")
 
 
+def explore_main() -> None:
+    """`python scripts/explore.py`, `seqclf-explore`: a page to look for a model's errors in."""
+    _run_script("seqclf.run.explore.explore")
+
+
 def serve_main() -> None:
     """`python scripts/serve.py`, `seqclf-serve`: a saved model behind HTTP."""
     _run_script("seqclf.run.serve.serve")

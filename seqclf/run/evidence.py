@@ -116,7 +116,7 @@ def read_evidence(file: Path, vocab: Vocabulary, temperature: float, records: in
             if (total - 1) % every:
                 continue
             rows.append(int(line[0]))
-            texts.append(tuple(_read(cell, vocab) for cell in line[1 : width + 1]))
+            texts.append(tuple(as_read(cell, vocab) for cell in line[1 : width + 1]))
             gold.append(label)
             given.append(prediction)
             chances.append([float(cell) for cell in line[-classes:]])
@@ -128,7 +128,7 @@ def read_evidence(file: Path, vocab: Vocabulary, temperature: float, records: in
 
 def _indices(vocab: Vocabulary, cell: str, several: bool) -> list[int] | None:
     """The classes in a cell; None where it has none that the model knows, or others besides."""
-    names = split_cell(_listed(cell), vocab.label_separator or SEPARATOR) if several else [cell]
+    names = split_cell(as_list(cell), vocab.label_separator or SEPARATOR) if several else [cell]
     found: list[int] = vocab.label_indices(names).tolist()
     return None if any(index < 0 for index in found) else found
 
@@ -140,11 +140,12 @@ def _matrix(sets: Sequence[Sequence[int]], classes: int) -> Ints:
     return matrix
 
 
-def _read(cell: str, vocab: Vocabulary) -> str:
-    return _listed(cell) if vocab.segment is not None else cell
+def as_read(cell: str, vocab: Vocabulary) -> str:
+    """A text of predictions.csv as the model reads it."""
+    return as_list(cell) if vocab.segment is not None else cell
 
 
-def _listed(cell: str) -> str:
+def as_list(cell: str) -> str:
     """A list as a model reads it, which stands in the file as JSON."""
     if not cell.startswith('["'):
         return cell
