@@ -74,11 +74,7 @@ def explore(
         texts = [tuple(as_read(line[name], classifier.vocab) for name in names) for line in lines]
         records = [_record(line, own, classifier.vocab) for line, own in zip(lines, texts, strict=True)]
         others = None if training is None else _training(training, label, limit, classifier.vocab)
-        vectors = record_vectors(classifier, texts)
-        pool = None if others is None else record_vectors(classifier, others[0])
-        numbers, cosines = nearest_vectors(vectors, pool, NEAR)
-        for own, near, alike in zip(records, numbers.tolist(), cosines.round(3).tolist(), strict=True):
-            own["near"] = list(zip(near, alike, strict=True))
+        _find_near(classifier, texts, None if others is None else others[0], records)
         _attribute(classifier, texts, records, seconds)
         page = {
             "title": f"{len(records):,} of {len(file.lines):,} records of {input}, {model}",
@@ -92,11 +88,28 @@ def explore(
         }
         if classifier.vocab.frame is not None:
             page["unexplained"] = "A pretrained model's words are not taken apart here: scripts/explain.py does."
+    _write(page, Path(output))
+    return len(records)
+
+
+def _write(page: dict[str, Any], output: Path) -> None:
     data = json.dumps(page, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     before, after = PAGE.read_text(encoding="utf-8").split("DATA", 1)
-    with replacing(Path(output)) as temporary:
+    with replacing(output) as temporary:
         temporary.write_text(before + data + after, encoding="utf-8", errors="replace")
-    return len(records)
+
+
+def _find_near(
+    model: SequenceClassifier,
+    texts: Sequence[Sequence[str]],
+    others: Sequence[Sequence[str]] | None,
+    records: Sequence[dict[str, Any]],
+) -> None:
+    """Number the nearest of others, or of these, in each record."""
+    pool = None if others is None else record_vectors(model, others)
+    numbers, cosines = nearest_vectors(record_vectors(model, texts), pool, NEAR)
+    for own, near, alike in zip(records, numbers.tolist(), cosines.tolist(), strict=True):
+        own["near"] = [(at, round(cosine, 3)) for at, cosine in zip(near, alike, strict=True)]
 
 
 def _check(file: PredictionsFile, vocab: Vocabulary) -> None:
