@@ -236,8 +236,9 @@ BEST = """
 ## The best from scratch, chosen on validation
 
 Of the models that were tried on a set (the defaults above, and each with `wide=characters`), the one with the best mean
-validation figure; only its test figure was looked at for this table. The figure is accuracy, on amazon_google F1 of `match`. "p" is of a
-paired test against the linear SVM on the same test records over all seeds (approximate randomisation).
+validation figure; only its test figure was looked at for this table. The figure is accuracy, on amazon_google F1 of
+`match`. "p" is of a paired test against the linear SVM on the same test records over all seeds (approximate
+randomisation).
 
 | set | model | tried | validation | test | linear | difference | p | aim | seeds |
 |---|---|---|---|---|---|---|---|---|---|"""

@@ -61,7 +61,7 @@ def test_every_training_command_composes(command: str) -> None:
 def test_your_own_data_then_evaluate_then_predict(tmp_path: Path) -> None:
     for name in ("train.csv", "test.csv", "other.csv", "records.csv"):
         write_csv(tmp_path / name)
-    (command,) = [command for command in COMMANDS if "data.train=train.csv" in command]
+    command = next(command for command in COMMANDS if "train.py data=files data.train=train.csv" in command)
     run([str(ROOT / "train.py"), *words_of(command), *QUICK, "hydra.run.dir=RUN"], tmp_path)
     for script in ("evaluate", "predict"):
         command = next(command for command in COMMANDS if f"scripts/{script}.py" in command)

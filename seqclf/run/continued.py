@@ -63,6 +63,8 @@ def continued(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     before, after, own = _leaves(base), _leaves(now), _leaves(merged)
     changed = {leaf: value for leaf, value in after.items() if leaf not in before or before[leaf] != value}
     changed = {leaf: value for leaf, value in changed.items() if leaf not in own or own[leaf] != value}
+    typed = {path_of(override) for override in overrides}  # counts also where it is what the defaults say
+    changed |= {leaf: after[leaf] for leaf in typed & after.keys() if may_change(leaf) and own.get(leaf) != after[leaf]}
     gone = [leaf for leaf in before if leaf not in after and leaf in own]
     refused = [leaf for leaf in (*changed, *gone) if not may_change(leaf)]
     if refused:

@@ -129,7 +129,7 @@ def test_leaving_a_word_out_is_reading_the_text_without_it() -> None:
     found = model.explain(TEXTS[:1], "spam", "leave_one_out")[0]
 
     def logit(title: str, body: str) -> float:
-        return float(model(index_records(model.vocab, [[title, body]]).batch(np.arange(1)))["logits"][0, 2])
+        return model(index_records(model.vocab, [[title, body]]).batch(np.arange(1)))["logits"][0, 2].item()
 
     whole = logit(*TEXTS[0])
     assert [token.text for token in found.tokens[:2]] == ["Win", "MONEY"]

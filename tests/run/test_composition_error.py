@@ -35,7 +35,8 @@ def test_what_hydra_refuses_is_explained(override: str, message: str) -> None:
 
 
 def test_a_key_of_a_group_that_nothing_is_chosen_for_names_the_choices() -> None:
-    with pytest.raises(UserError, match=r"^Nothing is chosen for 'wide'\. Choose first, wide=\.\.\.: ngrams, none\.$"):
+    choices = "characters, ngrams, none"
+    with pytest.raises(UserError, match=rf"^Nothing is chosen for 'wide'\. Choose first, wide=\.\.\.: {choices}\.$"):
         compose("encoder=lstm", "wide.ngrams=3")
 
 

@@ -72,6 +72,7 @@ def test_what_is_known_keeps_its_place_and_its_rows_bit_for_bit(old: RunResult, 
 def test_old_records_keep_their_scores(old: RunResult, more: Path) -> None:
     before = SequenceClassifier.from_pretrained(old.model_dir)
     after = SequenceClassifier.from_pretrained(go_on(old, more, *FROZEN).model_dir)
+    before.temperature = after.temperature = 1.0  # each was fitted to validation records of its own
     records = [{"title": "money u", "body": "money u"}, {"title": "lunch w"}, {"body": "what else"}]
     for one, other in zip(before.predict(records), after.predict(records), strict=True):
         odds = one.probabilities["ham"] / one.probabilities["spam"]
