@@ -127,6 +127,8 @@ def _run_hydra(arguments: Sequence[str]) -> None:
         main(_job)()
     except COMPOSITION_ERRORS as error:
         raise explain_composition_error(error, arguments) from error
+    except OSError as error:  # Hydra could not make the folder
+        raise UserError(f"{error.filename} cannot be written: {error.strerror}.") from error
 
 
 def _rank(typed: Sequence[str]) -> int:

@@ -61,7 +61,9 @@ def continued(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     base, now = unresolved(hydra_compose("config", overrides=_of_run(saved))), unresolved(config)
     merged = _filled(saved.config, now)
     before, after, own = _leaves(base), _leaves(now), _leaves(merged)
-    changed = {leaf: value for leaf, value in after.items() if leaf not in before or before[leaf] != value}
+    typed = [path_of(override) for override in overrides if override not in _of_run(saved)]
+    named = {leaf for leaf in after for path in typed if leaf == path or (len(path) > 1 and leaf[: len(path)] == path)}
+    changed = {leaf: value for leaf, value in after.items() if leaf in named or before.get(leaf, typed) != value}
     changed = {leaf: value for leaf, value in changed.items() if leaf not in own or own[leaf] != value}
     typed = {path_of(override) for override in overrides}  # counts also where it is what the defaults say
     changed |= {leaf: after[leaf] for leaf in typed & after.keys() if may_change(leaf) and own.get(leaf) != after[leaf]}

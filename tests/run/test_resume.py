@@ -2,12 +2,16 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
@@ -196,6 +200,17 @@ def test_schedules_averages_and_stops_go_on_too(options: tuple[str, ...], step: 
     assert_equal_to_the_uninterrupted(step, *ENCODERS["bag"], *options)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_before_the_first_step_loses_nothing(number: int) -> None:
+    """P7; the optimiser is made when the training has begun, and no step is done."""
+    options = ENCODERS["bag"]
+    folder = interrupted(1, *options, where="configure_optimizers", number=number)
+    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert (saved["global_step"], saved["seqclf"]["epoch"], saved["seqclf"]["done"]) == (0, 0, 0)
+    train(compose(f"resume={folder}"))
+    assert outcome(folder) == uninterrupted(*options)
+
+
 def test_a_run_may_be_stopped_again_and_again() -> None:
     folder = interrupted(4, *ENCODERS["bag"])
     for step in (2, 6):  # of the steps that are left
@@ -331,3 +346,33 @@ def test_no_variable_of_the_environment_is_in_a_checkpoint(monkeypatch: pytest.M
     folder = interrupted(2, *ENCODERS["bag"], "monitor=${oc.env:A_SECRET}")
     entry = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["seqclf"]
     assert entry["config"]["monitor"] == "${oc.env:A_SECRET}"
+
+
+@pytest.mark.slow
+def test_two_ranks_stop_at_the_same_step_and_go_on_with_the_same_records(tmp_path: Path) -> None:
+    """The signal meets the process that started them; the order of the records and the noise are the uninterrupted."""
+    options = (*SMALL, "data.records=1500", *ENCODERS["lstm"], "trainer=ddp", "trainer.devices=2", "trainer.threads=1")
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+
+    def command(folder: str) -> list[str]:
+        return [sys.executable, str(root / "train.py"), *options, "trainer.accelerator=cpu", f"hydra.run.dir={folder}"]
+
+    process = subprocess.Popen(command("stopped"), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not (tmp_path / "stopped" / "checkpoints" / "last.ckpt").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=600)
+    assert process.returncode == 143, said
+    entry = torch.load(tmp_path / "stopped" / "checkpoints" / "last.ckpt", weights_only=True)["seqclf"]
+    assert entry["ranks"] == 2
+    assert 0 < entry["done"] <= entry["whole"]
+    for folder in ("stopped", "whole"):
+        done = subprocess.run(command(folder), env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    ours, theirs = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("stopped", "whole"))
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
+    figures = [json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("stopped", "whole")]
+    assert figures[0]["train/records"] == figures[1]["train/records"]
+    assert figures[0]["train/loss"] == pytest.approx(figures[1]["train/loss"], rel=1e-5)
