@@ -17,6 +17,7 @@ from seqclf.run.compose import unresolved
 from seqclf.run.loaded_config import check_loaded
 from seqclf.run.resume import NEVER, Leaf, Saved, find_saved, may_change
 
+MISSING = object()  # no value of a configuration
 OF_A_COMMAND = ("resume", "force", "check", "hydra")  # they are of one command, not of the run
 
 
@@ -63,7 +64,7 @@ def continued(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     before, after, own = _leaves(base), _leaves(now), _leaves(merged)
     typed = [path_of(override) for override in overrides if override not in _of_run(saved)]
     named = {leaf for leaf in after for path in typed if leaf == path or (len(path) > 1 and leaf[: len(path)] == path)}
-    changed = {leaf: value for leaf, value in after.items() if leaf in named or before.get(leaf, typed) != value}
+    changed = {leaf: value for leaf, value in after.items() if leaf in named or before.get(leaf, MISSING) != value}
     changed = {leaf: value for leaf, value in changed.items() if leaf not in own or own[leaf] != value}
     typed = {path_of(override) for override in overrides}  # counts also where it is what the defaults say
     changed |= {leaf: after[leaf] for leaf in typed & after.keys() if may_change(leaf) and own.get(leaf) != after[leaf]}
