@@ -24,9 +24,9 @@ class Average(WeightAveraging):
     epoch_ends = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keep the average where the model is."""
+        """Keep the average where the model is, in numbers of the same kind."""
         assert self._average_model is not None
-        self._average_model.to(pl_module.device)
+        self._average_model.to(pl_module.device, pl_module.dtype)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
