@@ -69,6 +69,7 @@ def test_your_own_data_then_evaluate_then_predict(tmp_path: Path) -> None:
     assert len((tmp_path / "predictions.csv").read_text().splitlines()) == 61
 
 
+@pytest.mark.slow
 def test_the_encoder_of_the_readme_trains_by_its_name_and_keeps_the_laws(tmp_path: Path) -> None:
     for folder in ("seqclf", "conf", "tests/nn"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))

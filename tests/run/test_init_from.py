@@ -180,6 +180,7 @@ def test_nothing_of_a_hostile_folder_is_run_or_looked_up(
     assert not (tmp_path / "canary").exists()
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_it_and_exits_with_2_for_a_wrong_folder(old: RunResult, more: Path) -> None:
     root = Path(__file__).parents[2]
 

@@ -141,6 +141,7 @@ def pipe(*arguments: str, given: bytes) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, input=given, capture_output=True, env=environment, check=False, timeout=300)
 
 
+@pytest.mark.slow
 def test_records_come_through_a_pipe_and_go_into_one(model: Path, records: Path, tmp_path: Path) -> None:
     done = pipe(f"model={model}", "input=-", "output=-", given=records.read_bytes())
     assert (done.returncode, done.stderr) == (0, b"")

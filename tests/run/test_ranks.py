@@ -95,6 +95,7 @@ def same_predictions(several: RunResult, one: RunResult) -> None:
                 assert cell == theirs[name]
 
 
+@pytest.mark.slow
 def test_two_ranks_with_half_the_batch_are_one_with_the_whole(tmp_path: Path) -> None:
     """Law 9, with all that adds up otherwise: sparse tables, clipping, the wide term, classes of other weights."""
     options = (*BAG, *files(tmp_path), "loss.weights=balanced")

@@ -176,6 +176,7 @@ def test_a_run_that_goes_on_is_the_uninterrupted_one(encoder: str, step: int, wo
 MANY_VALIDATION_BATCHES = ("data.max_tokens=250",)  # 3 of training's sizes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 2, 8])
 def test_a_validation_that_was_stopped_is_done_from_its_start(step: int) -> None:
     """The averaged weights are in the model then, and its own are what is saved."""
@@ -211,6 +212,7 @@ def test_a_signal_before_the_first_step_loses_nothing(number: int) -> None:
     assert outcome(folder) == uninterrupted(*options)
 
 
+@pytest.mark.slow
 def test_a_run_may_be_stopped_again_and_again() -> None:
     folder = interrupted(4, *ENCODERS["bag"])
     for step in (2, 6):  # of the steps that are left
@@ -237,6 +239,7 @@ def interrupted_again(step: int, folder: Path) -> int:
     return seen
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_a_checkpoint_in_another_folder_and_further(tmp_path: Path) -> None:
     folder = interrupted(11, *ENCODERS["bag"])
     kept = (folder / "checkpoints" / "last.ckpt").read_bytes()

@@ -132,6 +132,7 @@ def test_a_failing_trial_is_recorded_and_does_not_stop_the_others(tmp_path: Path
     assert "3 jobs: 2 done, 1 failed" in out
 
 
+@pytest.mark.slow
 def test_what_is_typed_leaves_the_space_and_a_grid_tries_each_combination_once(tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     typed = ["optimizer.lr=0.01", "dropout=0.1,0.2", "encoder.hidden_size=8", "encoder.pooling=mean,last"]

@@ -102,6 +102,7 @@ def test_requests_of_the_same_time_are_predicted_together(client: TestClient) ->
     assert client.app.state.batcher.calls - before < 60  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_script_listens_at_the_machine_itself(tmp_path: Path) -> None:
     folder = build().save_pretrained(tmp_path / "model")
     command = [sys.executable, "-u", str(ROOT / "scripts" / "serve.py"), f"model={folder}", "port=0", "threads=1"]
