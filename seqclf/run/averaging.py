@@ -26,7 +26,7 @@ class Average(WeightAveraging):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the average where the model is, in numbers of the same kind."""
         assert self._average_model is not None
-        self._average_model.to(pl_module.device, pl_module.dtype)
+        self._average_model.to(pl_module.device, next(pl_module.parameters()).dtype)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -66,8 +66,6 @@ def continued(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     named = {leaf for leaf in after for path in typed if leaf == path or (len(path) > 1 and leaf[: len(path)] == path)}
     changed = {leaf: value for leaf, value in after.items() if leaf in named or before.get(leaf, MISSING) != value}
     changed = {leaf: value for leaf, value in changed.items() if leaf not in own or own[leaf] != value}
-    typed = {path_of(override) for override in overrides}  # counts also where it is what the defaults say
-    changed |= {leaf: after[leaf] for leaf in typed & after.keys() if may_change(leaf) and own.get(leaf) != after[leaf]}
     gone = [leaf for leaf in before if leaf not in after and leaf in own]
     refused = [leaf for leaf in (*changed, *gone) if not may_change(leaf)]
     if refused:
