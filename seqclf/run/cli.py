@@ -238,10 +238,6 @@ def _exit_codes() -> Iterator[None]:
 
 def _report(error: Exception) -> int:
     print(_message(error), file=sys.stderr)
-    return _exit_code(error)
-
-
-def _exit_code(error: Exception) -> int:
     return 2 if isinstance(error, UserError) else 1
 
 
