@@ -145,6 +145,7 @@ def _job(config: DictConfig) -> float | None:
     from hydra.types import RunMode
 
     from seqclf.run.compose import plain, started
+    from seqclf.run.environment_values import environment_values, hide
     from seqclf.run.schema import check_config
 
     try:
@@ -166,7 +167,9 @@ def _job(config: DictConfig) -> float | None:
             if isinstance(error, UserError) and hydra.output_subdir is not None:
                 _remove_unused(folder)
             sys.exit(_report(error))
-        text = _without_environment(_message(error), config)
+        text = _message(error)
+        with suppress(Exception):  # it may be the configuration that is wrong
+            text = hide(text, environment_values(config))
         (folder / "error.txt").write_text(text + "\n", encoding="utf-8")
         print(f"#{hydra.job.num} failed: {text}", file=sys.stderr)
         raise JobFailed(_exit_code(error)) from error
@@ -178,14 +181,6 @@ def _keep(config: DictConfig, folder: Path) -> None:
 
     if config.init_from is not None or config.resume is not None:
         OmegaConf.save(config, folder / ".hydra" / "config.yaml")
-
-
-def _without_environment(text: str, config: DictConfig) -> str:
-    from seqclf.run.environment_values import environment_values, hide
-
-    with suppress(Exception):  # it may be the configuration that is wrong
-        return hide(text, environment_values(config))
-    return text
 
 
 def _remove_unused(folder: Path) -> None:
@@ -238,6 +233,10 @@ def _exit_codes() -> Iterator[None]:
 
 def _report(error: Exception) -> int:
     print(_message(error), file=sys.stderr)
+    return _exit_code(error)
+
+
+def _exit_code(error: Exception) -> int:
     return 2 if isinstance(error, UserError) else 1
 
 
