@@ -25,6 +25,7 @@ class LabelSpace(Trainable):
         loss: weighted by class.
         architecture: what the classifier was built from; None for one that was put together by hand.
         temperature: what logits are divided by before they become probabilities; 1 until `calibrate` is called.
+        card: README.md of the folder that it was loaded from, which goes with it; None once it is trained further.
     """
 
     vocab: Vocabulary
@@ -32,6 +33,11 @@ class LabelSpace(Trainable):
     loss: CrossEntropy
     architecture: dict[str, Any] | None
     temperature: float = 1.0
+    card: str | None = None
+
+    def on_fit_start(self) -> None:
+        """What was measured before is not of the weights to come."""
+        self.card = None
 
     @property
     def num_classes(self) -> int:

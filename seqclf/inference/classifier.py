@@ -18,6 +18,7 @@ class Classifier(Protocol):
     vocab: Vocabulary
     architecture: dict[str, Any] | None
     temperature: float
+    card: str | None
     training: bool
 
     @property

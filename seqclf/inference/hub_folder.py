@@ -7,7 +7,8 @@ from pathlib import Path
 
 from seqclf.errors import UserError
 from seqclf.hub import fetch, upload
-from seqclf.inference.model_folder import HASHED_FILES, MANIFEST_FILE, POSSIBLE_FILES, README_FILE, load_vocabulary
+from seqclf.inference.model_card import PLACE, README_FILE, read_card
+from seqclf.inference.model_folder import HASHED_FILES, MANIFEST_FILE, POSSIBLE_FILES, load_vocabulary
 
 FILES = (*HASHED_FILES, MANIFEST_FILE, README_FILE, *POSSIBLE_FILES)  # all that is ever fetched or put there
 _ID = re.compile(r"(?P<name>[\w-][\w.-]*/[\w-][\w.-]*)(?:@(?P<revision>[^@\s]+))?")
@@ -63,4 +64,7 @@ def push_model_folder(
     folder = Path(folder)
     load_vocabulary(folder)
     files: dict[str, Path | bytes] = {name: folder / name for name in FILES if (folder / name).is_file()}
+    card = read_card(folder)
+    if card is not None:
+        files[README_FILE] = card.replace(PLACE, repo).encode()
     return upload(repo, files, FILES, message or "A model of seqclf", private, revision, token)

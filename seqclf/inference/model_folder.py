@@ -20,13 +20,14 @@ from seqclf.hub import in_cache
 from seqclf.inference.atomic import replacing_folder
 from seqclf.inference.classifier import Classifier
 from seqclf.inference.folder_config import FORMAT, read_config, rooted
+from seqclf.inference.model_card import README_FILE, model_card, read_card
 from seqclf.inference.temperature_file import CALIBRATION_FILE, read_temperature, write_temperature
 from seqclf.text.columns import from_plain, to_plain
 from seqclf.text.frame import frame_from_plain, frame_to_plain
 from seqclf.text.vocabulary import WORD_INDEXERS, Vocabulary
 from seqclf.text.vocabulary_files import LABELS_FILE, TOKENIZER_FILE
 
-WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE, README_FILE = "model.safetensors", "config.yaml", "manifest.json", "README.md"
+WEIGHTS_FILE, CONFIG_FILE, MANIFEST_FILE = "model.safetensors", "config.yaml", "manifest.json"
 HASHED_FILES = (WEIGHTS_FILE, CONFIG_FILE, LABELS_FILE, TOKENIZER_FILE)
 # Those that some models have besides.
 POSSIBLE_FILES = (CALIBRATION_FILE, *BACKBONE_FILES, *(each.file for each in WORD_INDEXERS.values()))
@@ -78,7 +79,7 @@ def save(model: Classifier, folder: Path | str) -> Path:
         written = (WEIGHTS_FILE, CONFIG_FILE, *vocab.files, CALIBRATION_FILE, *backbone)
         manifest = {name: _describe(temporary / name) for name in written}
         (temporary / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        (temporary / README_FILE).write_text(_readme(model), encoding="utf-8")
+        (temporary / README_FILE).write_text(model.card or model_card(model), encoding="utf-8")
     return Path(folder)
 
 
@@ -143,8 +144,8 @@ def load_weights(model: Classifier, folder: Path | str, grown: bool = False) -> 
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise UserError(f"{file}: {name} holds values that are not finite numbers.")
     model.load_state_dict(weights)
-    if not grown:  # what is learned anew is calibrated anew
-        model.temperature = read_temperature(Path(folder))
+    if not grown:  # what is learned anew is calibrated and described anew
+        model.temperature, model.card = read_temperature(Path(folder)), read_card(Path(folder))
 
 
 def _describe(file: Path) -> dict[str, Any]:
@@ -198,18 +199,3 @@ def targets(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(node, list):
         for place, value in enumerate(node):
             yield from targets(value, f"{key}[{place}]")
-
-
-def _readme(model: Classifier) -> str:
-    fields = ", ".join(f'"{name}": "..."' for name in model.vocab.columns)
-    labels = "\n".join(f"- {label}" for label in model.vocab.labels)
-    return f"""# A text classifier made with seqclf
-
-Fields: {", ".join(model.vocab.columns)}. Classes:
-
-{labels}
-
-    from seqclf import SequenceClassifier
-    model = SequenceClassifier.from_pretrained("this folder")
-    model.predict([{{{fields}}}])
-"""

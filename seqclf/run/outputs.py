@@ -13,6 +13,8 @@ from seqclf.data.store import Store
 from seqclf.inference.model_folder import save
 from seqclf.inference.predict_table import write_predictions
 from seqclf.run.baselines import run_baselines
+from seqclf.run.card import write_card
+from seqclf.run.evidence import read_evidence
 from seqclf.run.progress import watching
 from seqclf.run.report import write_report
 from seqclf.run.results import show, write_metrics
@@ -21,7 +23,8 @@ from seqclf.token_features import settle
 
 def write_outputs(
     folder: Path,
-    config: Mapping[str, Any],
+    data: Mapping[str, Any],
+    baselines: bool,
     source: Source,
     store: Store,
     model: SequenceClassifier,
@@ -33,7 +36,8 @@ def write_outputs(
 
     Args:
         folder: of the run.
-        config: of the run.
+        data: as in the configuration, with nothing of the environment in it.
+        baselines: whether they are computed.
         source: the tables.
         store: their numbered records.
         model: with the weights that are kept.
@@ -42,15 +46,20 @@ def write_outputs(
         began: when the run began, by `time.perf_counter`.
     """
     tables = source.tables()
-    if config["baselines"]:
+    if baselines:
         metrics |= run_baselines(source, store)
-    save(settle(model), folder / "model")
+    kept = settle(model)
+    save(kept, folder / "model")
     paths = {"model": folder / "model", "metrics": folder / "metrics.json"}
     paths |= {"predictions": folder / "predictions.csv", "report": folder / "report.html"}
     _write_predictions(model, tables, store, paths["predictions"])
     metrics["seconds"] = time.perf_counter() - began
     write_metrics(metrics, paths["metrics"])
-    write_report(metrics, epochs, store.report, model, tables, paths["predictions"], paths["report"])
+    stage = "test" if "test/accuracy" in metrics else "validation"
+    records = int(metrics[f"{stage}/records"])
+    evidence = read_evidence(paths["predictions"], model.vocab, model.temperature, records)
+    write_report(metrics, epochs, store.report, model, tables, evidence, paths["report"])
+    write_card(folder / "model", data, store, kept, metrics, evidence)
     show(metrics, {"run": folder, **paths})
 
 

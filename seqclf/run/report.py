@@ -12,7 +12,7 @@ from seqclf.data.source import Tables
 from seqclf.inference.atomic import replacing
 from seqclf.inference.explanation_html import STYLE as MARKS
 from seqclf.run.charts import STYLE as CHARTS
-from seqclf.run.evidence import Evidence, read_evidence
+from seqclf.run.evidence import Evidence
 from seqclf.run.page import STYLE, section, table
 from seqclf.run.report_data import by_length, by_presence, field_importance, repeated_texts
 from seqclf.run.report_errors import classes, confusions, label_errors, mistakes
@@ -25,7 +25,7 @@ def write_report(
     counts: Mapping[str, Any],
     model: SequenceClassifier,
     tables: Tables,
-    predictions: Path,
+    evidence: Evidence | None,
     file: Path,
 ) -> None:
     """Write the page. Of large data sets a sample of the records is looked at, which the page says.
@@ -36,12 +36,10 @@ def write_report(
         counts: what the store counted in the data.
         model: the trained model.
         tables: the data.
-        predictions: predictions.csv of the run.
+        evidence: what predictions.csv of the run says of the records that it is judged by.
         file: where to.
     """
     stage = "test" if "test/accuracy" in metrics else "validation"
-    records = int(metrics[f"{stage}/records"])
-    evidence = read_evidence(predictions, model.vocab, model.temperature, records)
     parts = [
         f"<h1>{escape(stage)} accuracy {metrics[f'{stage}/accuracy']:.4f}</h1>",
         scores(metrics, stage, evidence),

@@ -33,17 +33,14 @@ BINS = 15
 def scores(metrics: Mapping[str, Any], stage: str, evidence: Evidence | None) -> Html:
     """Every score beside the baselines, with bootstrap intervals where the records are at hand."""
     names = shown(metrics, f"{stage}/", SCORES)
-    ends: dict[str, tuple[float, float]] = {}
-    if evidence is not None:
-        ends = {"accuracy": _of_share(float(evidence.right.mean()), len(evidence.rows))}
-        ends |= f1_intervals(evidence.gold, evidence.given, evidence.vocab.num_labels)
+    ends = {} if evidence is None else intervals(evidence)
     rows: list[tuple[Any, ...]] = []
     for prefix, title in STAGES.items():
         if f"{prefix}/accuracy" not in metrics:
             continue
         own = ends if prefix == stage else {}
         if evidence is not None and prefix.startswith("baseline"):
-            own = {"accuracy": _of_share(float(metrics[f"{prefix}/accuracy"]), len(evidence.rows))}
+            own = {"accuracy": interval_of_share(float(metrics[f"{prefix}/accuracy"]), len(evidence.rows))}
         rows.append((title, *(_with(metrics.get(f"{prefix}/{name}"), own.get(name)) for name in names)))
     note = "In brackets the 95 % bootstrap interval: where the figure would lie on other records like these."
     return section("Scores", table(("", *names), rows), note=note + _sampled(evidence))
@@ -99,6 +96,12 @@ def precision_recall(evidence: Evidence) -> Html:
     )
 
 
+def intervals(evidence: Evidence) -> dict[str, tuple[float, float]]:
+    """Bootstrap intervals of the accuracy and of the averages of F1."""
+    accuracy = interval_of_share(float(evidence.right.mean()), len(evidence.rows))
+    return {"accuracy": accuracy, **f1_intervals(evidence.gold, evidence.given, evidence.vocab.num_labels)}
+
+
 def f1_intervals(gold: Ints, given: Ints, classes: int) -> dict[str, tuple[float, float]]:
     """Bootstrap intervals of `f1_macro`, `f1_micro` and `f1_weighted`, averages over all classes.
 
@@ -140,7 +143,7 @@ def _f1(right: Ints | Floats, there: Ints | Floats, given: Ints | Floats) -> Flo
     return np.stack([f1.mean(axis=1), micro, weighted], axis=1)
 
 
-def _of_share(share: float, records: int) -> tuple[float, float]:
+def interval_of_share(share: float, records: int) -> tuple[float, float]:
     """The bootstrap interval of a share, which only depends on how many records it is of."""
     right = round(share * records)
     ends = bootstrap_intervals_of_counts(lambda drawn: drawn[:, :1] / records, [right, records - right], rounds=ROUNDS)

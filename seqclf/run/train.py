@@ -212,7 +212,8 @@ def _run(
         "git": git_commit(),
     }
     if trainer.is_global_zero:
-        write_outputs(folder, config, source, store, model, history.epochs, metrics, began)
+        data, baselines = origin.without_values(config)["data"], config["baselines"]
+        write_outputs(folder, data, baselines, source, store, model, history.epochs, metrics, began)
         finish(folder)
     return RunResult(metrics["score"], metrics, folder, folder / "model")
 

@@ -52,6 +52,8 @@ def test_what_is_pushed_is_what_comes_back(hub: FakeHub) -> None:
     loaded = SequenceClassifier.from_pretrained("me/greetings")
     assert loaded.predict(TEXTS) == model.predict(TEXTS)
     assert loaded.temperature == 2.0
+    card = hub.commits["me/greetings", "main"][-1]["README.md"].decode()
+    assert 'SequenceClassifier.from_pretrained("me/greetings")' in card
 
 
 def test_only_the_files_of_a_model_are_put_there_and_fetched(hub: FakeHub, saved: Path, tmp_path: Path) -> None:
