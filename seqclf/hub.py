@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def fetch(name: str, files: Sequence[str], said: str, revision: str | None = Non
 
 def upload(
     name: str,
-    files: Mapping[str, Path | bytes],
+    files_of: Callable[[str], Mapping[str, Path | bytes]],
     replaced: Sequence[str],
     message: str,
     private: bool | None = None,
@@ -80,8 +80,8 @@ def upload(
 
     Args:
         name: the id, `owner/name`; without an owner it is the user's own.
-        files: what is put there, by name: a file, or its content.
-        replaced: names of files that are removed where they are there and not among `files`.
+        files_of: of the id with its owner what is put there, by name: a file, or its content.
+        replaced: names of files that are removed where they are there and not put there.
         message: of the commit.
         private: whether a repository that is made is private; None for what is usual with the account.
         revision: the branch; the main one unless given.
@@ -106,6 +106,7 @@ def upload(
         name = api.create_repo(name, private=private, exist_ok=True).repo_id
         if revision is not None:
             api.create_branch(name, branch=revision, exist_ok=True)
+        files = files_of(name)
         there = set(api.list_repo_files(name, revision=revision))
         operations: list[Any] = [CommitOperationAdd(own, source) for own, source in files.items()]
         operations += [CommitOperationDelete(own) for own in replaced if own in there and own not in files]

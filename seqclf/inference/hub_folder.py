@@ -65,6 +65,8 @@ def push_model_folder(
     load_vocabulary(folder)
     files: dict[str, Path | bytes] = {name: folder / name for name in FILES if (folder / name).is_file()}
     card = read_card(folder)
-    if card is not None:
-        files[README_FILE] = card.replace(PLACE, repo).encode()
-    return upload(repo, files, FILES, message or "A model of seqclf", private, revision, token)
+
+    def files_of(name: str) -> dict[str, Path | bytes]:
+        return files if card is None else {**files, README_FILE: card.replace(PLACE, name).encode()}
+
+    return upload(repo, files_of, FILES, message or "A model of seqclf", private, revision, token)
