@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -16,6 +17,7 @@ README_FILE = "README.md"
 PLACE = "OWNER/NAME"  # stands for the id that a model is given on the hub
 SHOWN = 100  # classes that are listed
 LARGEST = 1 << 20  # bytes of a card that is kept
+_SIGNS = re.compile(r"[\\|`*_\[\]#~$@]|:(?=//)")
 
 
 def model_card(model: Classifier, front: Mapping[str, Any] | None = None, sections: Sequence[str] = ()) -> str:
@@ -71,10 +73,10 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def cell(text: str) -> str:
-    """Any text as it looks the same in markdown, on one line."""
-    shown = escape(" ".join(text.split()), quote=False)
-    for sign in "\\|`*_[]#":
-        shown = shown.replace(sign, "\\" + sign)
+    """Any text as it looks the same in markdown, on one line, with no markdown, html or formula in it."""
+    shown = "".join(each if each.isprintable() else "\ufffd" for each in " ".join(text.split()))
+    shown = _SIGNS.sub(r"\\\g<0>", escape(shown, quote=False))
+    shown = re.sub(r"^(\d+)([.)])|^([-+=])", lambda found: f"{found[1] or ''}\\{found[2] or found[3]}", shown)  # a list
     return shown or "(nothing)"
 
 

@@ -1,19 +1,26 @@
 """README.md of a model folder, read as the Hugging Face hub reads it."""
 
 import json
+import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
-from seqclf.inference.model_card import PLACE
+from seqclf.inference.model_card import PLACE, cell, markdown_table
 from seqclf.run.compose import compose
 from seqclf.run.results import RunResult
 from seqclf.run.train import train
+from tests.backbones import make_backbone
 from tests.inference.test_model_folder import build
 
 LABELS = ("spam | junk", "<ham>", "neither\nof them")
@@ -137,3 +144,79 @@ def test_a_model_that_no_run_measured_names_its_classes(tmp_path: Path) -> None:
     card = ModelCard.load(folder / "README.md")
     assert card.data.to_dict()["pipeline_tag"] == "text-classification"
     assert "## Classes\n\n- ham\n- spam\n" in card.content
+
+
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def flat(tokens: list[Token]) -> Iterator[Token]:
+    for token in tokens:
+        yield token
+        yield from flat(token.children or [])
+
+
+def read(markdown: str) -> tuple[list[str], str]:
+    """What kinds of things a reader of markdown finds, and the text of all of them."""
+    tokens = list(flat(MARKDOWN.parse(markdown)))
+    return [token.type for token in tokens], "".join(token.content for token in tokens if token.type == "text")
+
+
+@settings(max_examples=50)
+@given(st.text(st.characters(codec="utf-8")) | st.text(r"-+=1.)#>*_`~|[](){}!<>&;:/\\ a" + "\n\t"))
+@example("<script>alert(1)</script>")
+@example("---\nlicense: mit\n---")
+@example("[a](http://b) ![c](d) <http://e> `f` ~~g~~ **h** &amp; | i")
+@example("1. one")
+def test_a_name_is_only_itself_in_a_card(name: str) -> None:
+    wanted = "".join(each if each.isprintable() else "\ufffd" for each in " ".join(name.split())) or "(nothing)"
+    assert read(f"- {cell(name)}\n") == (read("- a\n")[0], wanted)
+    row = markdown_table(("a", "b"), [(cell(name), 1)])
+    assert read(row) == (read(markdown_table(("a", "b"), [("a", 1)]))[0], f"ab{wanted}1")
+
+
+HOSTILE = "---\nlicense: mit\n# x <img src=http://x> ```"
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["wide=ngrams"],
+        pytest.param(["task=multilabel"], marks=pytest.mark.slow),
+        pytest.param(["task=pair", "data.left=[one]", "data.right=[two]", "multifield=none"], marks=pytest.mark.slow),
+        pytest.param(
+            ["task=similarity", "data.left=[one]", "data.right=[two]", "task.same=same", "multifield=none"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(["embedder=pretrained", "encoder=cls_pooler", "data.batch_size=8"], marks=pytest.mark.slow),
+    ],
+    ids=["wide", "multilabel", "pair", "similarity", "pretrained"],
+)
+def test_every_kind_of_model_has_a_card_that_hostile_names_do_not_harm(overrides: list[str], tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    from seqclf import train  # with tables in memory
+
+    several = "task=multilabel" in overrides
+    labels = ["other", "same"] if "task=similarity" in overrides else ["0", HOSTILE, "null"]
+    generator = random.Random(0)
+    drawn = [generator.choice(labels) for _ in range(60)]
+    table = pandas.DataFrame({"one": drawn, "two": drawn[::-1], HOSTILE: drawn, "label": drawn})
+    if several:
+        table["label"] = [[label, labels[0]] for label in drawn]
+    if "embedder=pretrained" in overrides:
+        overrides = [*overrides, f"embedder.model={make_backbone(tmp_path / 'backbone')}"]
+    quick = ("trainer.max_epochs=1", "trainer.progress_bar=false", "trainer.accelerator=cpu")
+    result = train(compose("data=memory", *quick, *overrides), folder=tmp_path / "run", train=table)
+    text = (result.model_dir / "README.md").read_text()
+    _, block, body = text.split("---\n", 2)
+    front = yaml.safe_load(block)
+    assert ModelCard(text).data.to_dict()["model-index"] == front["model-index"]
+    assert set(front) == {"library_name", "pipeline_tag", "tags", "metrics", "model-index"}
+    assert ("multi-label" in front["tags"]) == several
+    assert ("text-pair" in front["tags"]) == any(each.startswith("data.left") for each in overrides)
+    kinds = [token for token in flat(MARKDOWN.parse(body)) if token.type != "text"]
+    assert not {token.type for token in kinds} & {"html_block", "html_inline", "image", "link_open", "hr"}
+    headings = [kinds[at + 1].content for at, token in enumerate(kinds) if token.type == "heading_open"]
+    assert headings == ["A text classifier", "Data", "Scores", "Classes", "Limits"]
+    assert "README.md" not in json.loads((result.model_dir / "manifest.json").read_text())
+    told = SequenceClassifier.from_pretrained(result.model_dir)
+    assert told.card == text
