@@ -54,6 +54,47 @@ def test_showing_the_configuration_imports_no_torch() -> None:
     assert not loaded_after(MAIN.format(arguments=["--cfg", "job"])).intersection({"torch", "numpy"})
 
 
+def test_a_run_imports_nothing_that_its_first_step_does_not_need(tmp_path: Path) -> None:
+    code = MAIN.format(arguments=["data=synthetic", "data.records=60", "check=true", f"hydra.run.dir={tmp_path}"])
+    loaded = loaded_after(code)
+    assert {"torchmetrics", "pytorch_lightning"} <= loaded
+    assert not loaded.intersection({"transformers", "matplotlib", "scipy", "sklearn", "pandas"})
+
+
+def test_what_torchmetrics_does_without_can_be_imported_afterwards() -> None:
+    code = """
+from seqclf.run.lean_imports import lean_imports
+lean_imports()
+import torchmetrics, scipy.signal, transformers
+from lightning_utilities.core.imports import RequirementCache, package_available
+from torchmetrics.classification import MulticlassAccuracy
+print(bool(RequirementCache("scipy")), bool(RequirementCache("transformers>=4")), package_available("scipy"))
+try:
+    MulticlassAccuracy(num_classes=2).plot()
+except ModuleNotFoundError as error:
+    print("matplotlib" in str(error))
+"""
+    assert run(code).split() == ["True"] * 4
+
+
+def test_a_run_composes_its_configuration_once() -> None:
+    count = """
+import hydra._internal.hydra as h
+real, calls = h.Hydra.compose_config, []
+def counting(self, *args, **kwargs):
+    calls.append(1)
+    return real(self, *args, **kwargs)
+h.Hydra.compose_config = counting
+import atexit; atexit.register(lambda: print('|', len(calls)))
+"""
+    arguments = ["data=nothing.of.the.kind"]
+    ended = subprocess.run(
+        [sys.executable, "-c", count + MAIN.format(arguments=arguments)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 2
+    assert ended.stdout.split("|")[1].strip() == "1"
+
+
 @pytest.mark.parametrize("name", seqclf.__all__)
 def test_every_exported_name_is_there(name: str) -> None:
     assert getattr(seqclf, name).__name__ == name

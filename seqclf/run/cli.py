@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from seqclf.errors import RunError, UserError
 from seqclf.run.conf_path import conf_path
-from seqclf.run.job_ends import JobFailed, JobPruned
+from seqclf.run.job_ends import JobFailed, JobPruned, remove_unused
+from seqclf.run.lean_imports import lean_imports
 from seqclf.run.signals import exit_on_signals
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def train_main() -> None:
             print(training_help(arguments))
         return
     exit_on_signals()
+    lean_imports()
     with _exit_codes():
         _run_hydra(arguments)
 
@@ -105,6 +106,7 @@ def _run_hydra(arguments: Sequence[str]) -> None:
 
     from seqclf.run.compose import compose, with_choices
     from seqclf.run.composition_error import COMPOSITION_ERRORS, explain_composition_error
+    from seqclf.run.known_mode import known_mode
 
     sweeps = [argument for argument in arguments if argument in ("-m", "--multirun")]  # Hydra wants them at either end
     typed = [argument for argument in arguments if argument not in sweeps]
@@ -124,7 +126,8 @@ def _run_hydra(arguments: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra lets its errors out, and they are explained here
     main = hydra.main(config_path=str(conf_path()), config_name="config", version_base="1.3")
     try:
-        main(_job)()
+        with known_mode(arguments):
+            main(_job)()
     except COMPOSITION_ERRORS as error:
         raise explain_composition_error(error, arguments) from error
     except OSError as error:  # Hydra could not make the folder
@@ -148,6 +151,7 @@ def _job(config: DictConfig) -> float | None:
     from seqclf.run.environment_values import environment_values, hide
     from seqclf.run.schema import check_config
 
+    lean_imports()  # a sweep's job may have a process of its own
     try:
         check_config(plain(config))  # a wrong key or value is said before torch is imported
         config = started(config, HydraConfig.get().overrides.task)
@@ -165,7 +169,7 @@ def _job(config: DictConfig) -> float | None:
             return None
         if hydra.mode == RunMode.RUN:
             if isinstance(error, UserError) and hydra.output_subdir is not None:
-                _remove_unused(folder)
+                remove_unused(folder)
             sys.exit(_report(error))
         text = _message(error)
         with suppress(Exception):  # it may be the configuration that is wrong
@@ -181,16 +185,6 @@ def _keep(config: DictConfig, folder: Path) -> None:
 
     if config.init_from is not None or config.resume is not None:
         OmegaConf.save(config, folder / ".hydra" / "config.yaml")
-
-
-def _remove_unused(folder: Path) -> None:
-    """A mistake that was found before anything was written leaves no folder behind."""
-    if [path.name for path in folder.iterdir()] == [".hydra"]:
-        rmtree(folder / ".hydra")
-        for empty in (folder, folder.parent):
-            with suppress(OSError):  # other runs have the same date
-                if empty != Path.cwd():
-                    empty.rmdir()
 
 
 def _run_script(target: str, first: str | None = None, folders: str | None = None, rest: str | None = None) -> None:
@@ -211,6 +205,7 @@ def _run_script(target: str, first: str | None = None, folders: str | None = Non
         print(script_help(target))
         return
     exit_on_signals()
+    lean_imports()
     with _exit_codes():
         from seqclf.run.arguments import script_arguments, with_folders, with_rest
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from seqclf.run.environment_values import Values, environment_values, hide, leav
 PROVENANCE_FILE, DIFF_FILE = "provenance.json", "changes.diff"
 FORMAT = 1
 SPLITS = ("train", "validation", "test")
+_NAME_OR_VERSION = re.compile(r"^(Name|Version): *(\S+)", re.MULTILINE)
 
 
 class Origin(NamedTuple):
@@ -143,7 +145,9 @@ def hash_files(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 @cache
 def packages() -> dict[str, str]:
     """Every installed package and its version."""
-    found = {str(there.metadata["Name"]): there.version for there in distributions() if there.metadata["Name"]}
+    heads = ((there.read_text("METADATA") or there.read_text("PKG-INFO") or "") for there in distributions())
+    fields = (dict(reversed(_NAME_OR_VERSION.findall(head))) for head in heads)  # first of each; quick
+    found = {each["Name"]: each["Version"] for each in fields if len(each) == 2}
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 

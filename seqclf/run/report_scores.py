@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import precision_recall_curve
 
 from seqclf.classifiers.calibration import calibration_error
 from seqclf.run.charts import line_chart
@@ -168,6 +167,8 @@ def _reliability(chances: Floats, evidence: Evidence) -> list[tuple[float, float
 
 
 def _curve(has: Ints, chances: Floats) -> list[tuple[float, float]]:
+    from sklearn.metrics import precision_recall_curve  # half a second, that no first step should wait for
+
     precision, recall, _ = precision_recall_curve(has, chances)
     places = np.unique(np.linspace(0, len(recall) - 1, POINTS).astype(int))
     return [(float(recall[at]), float(precision[at])) for at in places]
