@@ -93,7 +93,8 @@ def plain_loop(config: dict[str, Any]) -> float:
     """Records per second of a hand-written loop: the same model, batches, optimiser and clipping, and nothing else."""
     _, store = open_data(config)
     model = build_classifier(config, store.vocabulary)
-    optimizer = model.optimizer([(name, parameter) for name, parameter in model.named_parameters()])
+    apart = set() if model.wide is None else set(model.wide.parameters())
+    optimizer = model.optimizer([(name, each) for name, each in model.named_parameters() if each not in apart])
     sampler = BatchSampler(store.train.lengths, config["data"]["batch_size"], seed=1)
     rates = []
     for epoch in range(EPOCHS):
@@ -101,12 +102,13 @@ def plain_loop(config: dict[str, Any]) -> float:
         records, began = 0, time.perf_counter()
         for indices in sampler:
             batch = store.train.batch(indices)
-            logits = model.projection(model.forward_tokens(batch))
-            assert batch.labels is not None
-            loss = torch.nn.functional.cross_entropy(logits, batch.labels)
+            with model.unrecorded():
+                loss = model(batch, label=batch.labels)["loss"]
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             clip_gradients(list(model.parameters()), config["trainer"]["gradient_clip_val"])
+            if model.wide is not None:
+                model.wide.descend(len(batch), 1.0)
             optimizer.step()
             records += len(batch)
         rates.append(records / (time.perf_counter() - began))

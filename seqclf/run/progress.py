@@ -102,6 +102,13 @@ class RunProgress(ProgressBar):
             self._task = self._progress.add_task(self._epoch(trainer), total=total, figures="")
             self._progress.start()
 
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: RecordBatch, batch_idx: int
+    ) -> None:
+        """The time of an epoch begins when the epoch before it has been saved."""
+        if not self._records:
+            self._began = time.perf_counter()
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: RecordBatch, batch_idx: int
     ) -> None:
