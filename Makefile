@@ -6,7 +6,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 WORKERS := 2
 
-.PHONY: help train test test-all check format bench parts clean
+.PHONY: help train test test-all check format bench parts results clean
 
 help:
 	@echo 'make train [ARGS="encoder=cnn seed=2"]   train on the built-in data, or on what ARGS says'
@@ -16,6 +16,7 @@ help:
 	@echo 'make format                              mend the style'
 	@echo 'make bench                               speed, beside a plain torch loop'
 	@echo 'make parts                               docs/parts.md, the table of every part, anew'
+	@echo 'make results [ARGS="data=DIR"]            train what experiments are missing; their table in docs/results.md'
 	@echo 'make clean                               remove the environment and what tools left'
 
 train: $(VENV)/seqclf.stamp
@@ -41,6 +42,9 @@ bench: $(VENV)/seqclf.stamp
 
 parts: $(VENV)/seqclf.stamp
 	@$(BIN)/python scripts/parts.py
+
+results: $(VENV)/seqclf.stamp
+	@$(BIN)/python scripts/results_experiments.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import statistics
 import sys
@@ -171,8 +172,13 @@ def write_page(rows: list[dict[str, Any]], linear: dict[str, dict[str, Any]]) ->
         tried = {model: runs for (own, model), runs in groups.items() if own == name and len(runs) > 2}
         if name in linear and tried:
             lines.append(best_line(name, tried, linear[name]))
-    PAGE.write_text("\n".join(lines) + FOOT, encoding="utf-8")
+    PAGE.write_text("\n".join(lines) + FOOT + others(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     print(f"wrote {PAGE}")
+
+
+def others(page: str) -> str:
+    """The sections that other scripts wrote into the page."""
+    return "".join(re.findall(r"\n## (?!The best from scratch).*?(?=\n## |\Z)", page, re.DOTALL))
 
 
 def default_line(name: str, model: str, runs: list[dict[str, Any]]) -> str:

@@ -22,6 +22,7 @@ from seqclf.parts import Parts, make, resolve
 from seqclf.ragged import IntArray
 from seqclf.run.compose import plain
 from seqclf.run.conf_path import conf_path, read_yaml
+from seqclf.run.finished_fold import finished
 from seqclf.run.fold import Fold
 from seqclf.run.own_parts import import_part
 from seqclf.run.results import RunResult, figure, git_commit, shown, versions, write_metrics
@@ -45,7 +46,8 @@ def cross_validate(
     """Train once for each fold, in `folder/folds/0`, `1`, ..., and put together what came out.
 
     The folds depend on the labels and on `data.split_seed` alone, so that any two models, with any seeds, are compared
-    on the same folds. The test table is not read.
+    on the same folds. The test table is not read. Where the folder holds folds of the same configuration and data that
+    were finished before, they are not trained again; `resume=never` does so.
 
     Args:
         cfg: of the run, with `cv`, the number of folds, and `cv_groups`.
@@ -71,8 +73,10 @@ def cross_validate(
         return train(fold_configs[0], parts, folder / FOLDS / "0")
     results = []
     for number, fold_config in enumerate(fold_configs):
-        log.info("Fold %d of %d, %d records held out.", number + 1, len(folds), len(rows[number]))
-        results.append(train(fold_config, parts, folder / FOLDS / str(number)))
+        own, where = folder / FOLDS / str(number), f"Fold {number + 1} of {len(folds)}"
+        done = finished(own, plain(fold_config), folds[number].splits()) if config["resume"] is None else None
+        log.info("%s, %d records held out%s.", where, len(rows[number]), ": done before" if done else "")
+        results.append(done or train(fold_config, parts, own))
     return _gather(config, results, rows, folder, began)
 
 

@@ -15,7 +15,7 @@ from seqclf.errors import UserError, nearest
 from seqclf.text.frame import Frame
 from seqclf.word_vectors import VectorFile
 
-Split = Literal["words", "whitespace", "characters"]
+Split = Literal["words", "whitespace", "characters", "characters_and_spaces"]
 
 # Scripts that put no spaces between words: each of their characters is a token, with the marks above and below it.
 UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
@@ -24,6 +24,7 @@ PATTERNS: dict[Split, str] = {
     "words": rf"{UNSPACED}\p{{M}}*|(?:(?!{UNSPACED})\w)+|[^\w\s]",
     "whitespace": r"\S+",
     "characters": r"\S",
+    "characters_and_spaces": r"\S|(?<=\S)\s(?=\s*\S)",
 }
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -35,7 +36,7 @@ class Tokenization:
     Args:
         split: "words" takes runs of letters and digits, and every other visible character alone, also those of scripts
             without spaces between words (Chinese, Japanese, Thai); "whitespace" whatever stands between spaces;
-            "characters" every visible character.
+            "characters" every visible character; "characters_and_spaces" also one white space between two of them.
         lowercase: whether "Word" and "word" are one.
         min_count: words that the training texts hold less often than this are unknown.
         max_size: how many words are kept, the most frequent ones; None keeps all.
@@ -45,7 +46,7 @@ class Tokenization:
             sentences; None makes each field one.
 
     Raises:
-        UserError: for a `split` that is not one of the three, or a bound below 1.
+        UserError: for a `split` that is not one of the four, or a bound below 1.
 
     Attributes:
         of_words: whether its tokens are words, with characters inside.
@@ -57,7 +58,7 @@ class Tokenization:
 
     def __init__(
         self,
-        split: Literal["words", "whitespace", "characters"] = "words",
+        split: Literal["words", "whitespace", "characters", "characters_and_spaces"] = "words",
         lowercase: bool = True,
         min_count: int = 1,
         max_size: int | None = None,

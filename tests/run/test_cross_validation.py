@@ -12,6 +12,7 @@ import pytest
 
 from seqclf.data.files import Files
 from seqclf.errors import UserError
+from seqclf.run.checkpoints import UNFINISHED
 from seqclf.run.compose import compose
 from seqclf.run.fold import Fold
 from seqclf.run.fold_assignment import assign_folds
@@ -186,3 +187,35 @@ def test_own_tables_may_hold_lists_of_texts() -> None:
     Path("train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     kept = ("tokens.segment=sentences", "multifield=attention", "baselines=false", "trainer.max_epochs=1")
     assert run("data.train=train.jsonl", "cv=2", *kept).metrics["folds"] == 2
+
+
+def test_folds_that_were_done_are_not_trained_again_by_the_same_command() -> None:
+    typed = (
+        "data.train=" + write("train.csv", 60),
+        "data.text=[text]",
+        "cv=2",
+        "trainer.max_epochs=1",
+        "baselines=false",
+    )
+    folder = Path("run").resolve()
+    first = train(compose(*QUICK, *typed), folder=folder)
+    models = [folder / "folds" / fold / "model" / "model.safetensors" for fold in "01"]
+
+    def again(*overrides: str) -> tuple[RunResult, list[bool]]:
+        """The run once more, and which folds were trained in it."""
+        before = [model.stat().st_mtime_ns for model in models]
+        result = train(compose(*QUICK, *typed, *overrides), folder=folder)
+        return result, [model.stat().st_mtime_ns != then for model, then in zip(models, before, strict=True)]
+
+    predicted = (folder / "predictions.csv").read_bytes()
+    (folder / "folds" / "1" / "checkpoints" / UNFINISHED).touch()  # it was stopped in the second fold
+    (folder / "folds" / "1" / "metrics.json").unlink()
+    second, trained = again("trainer.save_every=3")
+    assert trained == [False, True]
+    assert second.metrics["fold_scores"] == first.metrics["fold_scores"]
+    assert (folder / "predictions.csv").read_bytes() == predicted
+    assert again("seed=2")[1] == [True] * 2
+    assert again("seed=2", "resume=never")[1] == [True] * 2
+    write("train.csv", 60, seed=1)
+    assert again("seed=2")[1] == [True] * 2
+    assert again("seed=2")[1] == [False] * 2

@@ -23,6 +23,7 @@ def tokens_of(tokenizer: Tokenizer, text: str) -> list[str]:
         ("words", ["don", "'", "t", "stop", "+", "+", "a_b", "café", "😀", "😀"]),
         ("whitespace", ["don't", "stop++", "a_b", "café", "😀😀"]),
         ("characters", [*"don'tstop++a_bcafé😀😀"]),
+        ("characters_and_spaces", [*"don't stop++\ta_b café 😀😀"]),
     ],
 )
 def test_each_split_cuts_in_its_own_way(split: str, expected: list[str]) -> None:
@@ -90,7 +91,7 @@ def test_max_length_keeps_the_first_tokens() -> None:
     assert tokens_of(tokenizer, "c b a") == ["c", "b"]
 
 
-@pytest.mark.parametrize("split", ["words", "whitespace", "characters"])
+@pytest.mark.parametrize("split", ["words", "whitespace", "characters", "characters_and_spaces"])
 @pytest.mark.parametrize("lowercase", [True, False])
 @pytest.mark.parametrize("special", SPECIAL_TOKENS)
 def test_no_text_can_spell_a_special_token(split: str, lowercase: bool, special: str) -> None:
@@ -109,7 +110,7 @@ def test_numbers_do_not_depend_on_the_order_of_the_texts(texts: list[str], rando
 
 
 @pytest.mark.parametrize("text", ["", " \t\n", "😀" * 5, "\x00", "a\x00b", "\ud800", "x\udfffy", "\u200d", "\ufeff"])
-@pytest.mark.parametrize("split", ["words", "whitespace", "characters"])
+@pytest.mark.parametrize("split", ["words", "whitespace", "characters", "characters_and_spaces"])
 def test_odd_texts_are_read(text: str, split: str) -> None:
     tokenizer = Tokenization(split=split).train([text, "other"])
     assert 1 not in tokenizer.encode(well_formed(text)).ids
