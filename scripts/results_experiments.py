@@ -47,6 +47,7 @@ NEEDS = {
     "kim_cnn_static": "needs the GoogleNews vectors of word2vec",
     "kim_cnn_nonstatic": "needs the GoogleNews vectors of word2vec",
     "minilm": "needs the weights of microsoft/MiniLM-L12-H384-uncased",
+    "char_cnn": "ten minutes of a core for each epoch",
 }
 
 

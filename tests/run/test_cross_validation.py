@@ -189,33 +189,36 @@ def test_own_tables_may_hold_lists_of_texts() -> None:
     assert run("data.train=train.jsonl", "cv=2", *kept).metrics["folds"] == 2
 
 
-def test_folds_that_were_done_are_not_trained_again_by_the_same_command() -> None:
-    typed = (
-        "data.train=" + write("train.csv", 60),
-        "data.text=[text]",
-        "cv=2",
-        "trainer.max_epochs=1",
-        "baselines=false",
-    )
-    folder = Path("run").resolve()
-    first = train(compose(*QUICK, *typed), folder=folder)
-    models = [folder / "folds" / fold / "model" / "model.safetensors" for fold in "01"]
+SMALLEST = ("data.text=[text]", "cv=2", "trainer.max_epochs=1", "baselines=false")
 
-    def again(*overrides: str) -> tuple[RunResult, list[bool]]:
-        """The run once more, and which folds were trained in it."""
-        before = [model.stat().st_mtime_ns for model in models]
-        result = train(compose(*QUICK, *typed, *overrides), folder=folder)
-        return result, [model.stat().st_mtime_ns != then for model, then in zip(models, before, strict=True)]
 
-    predicted = (folder / "predictions.csv").read_bytes()
-    (folder / "folds" / "1" / "checkpoints" / UNFINISHED).touch()  # it was stopped in the second fold
-    (folder / "folds" / "1" / "metrics.json").unlink()
+def again(*overrides: str) -> tuple[RunResult, list[bool]]:
+    """A cross-validation in the folder `run`, and which of its folds were trained in it."""
+    models = [Path("run").resolve() / "folds" / fold / "model" / "model.safetensors" for fold in "01"]
+    before = [model.stat().st_mtime_ns if model.exists() else None for model in models]
+    result = train(compose(*QUICK, *SMALLEST, "data.train=train.csv", *overrides), folder=Path("run").resolve())
+    return result, [model.stat().st_mtime_ns != then for model, then in zip(models, before, strict=True)]
+
+
+def test_a_fold_that_was_done_is_not_trained_again_by_the_same_command() -> None:
+    write("train.csv", 60)
+    first, trained = again()
+    assert trained == [True, True]
+    predicted = Path("run/predictions.csv").read_bytes()
+    Path("run/folds/1/checkpoints", UNFINISHED).touch()  # it was stopped in the second fold
+    Path("run/folds/1/metrics.json").unlink()
     second, trained = again("trainer.save_every=3")
     assert trained == [False, True]
     assert second.metrics["fold_scores"] == first.metrics["fold_scores"]
-    assert (folder / "predictions.csv").read_bytes() == predicted
-    assert again("seed=2")[1] == [True] * 2
-    assert again("seed=2", "resume=never")[1] == [True] * 2
+    assert Path("run/predictions.csv").read_bytes() == predicted
+
+
+@pytest.mark.slow
+def test_folds_of_other_settings_or_data_are_trained_anew() -> None:
+    write("train.csv", 60)
+    again()
+    assert again("seed=2")[1] == [True, True]
+    assert again("seed=2", "resume=never")[1] == [True, True]
     write("train.csv", 60, seed=1)
-    assert again("seed=2")[1] == [True] * 2
-    assert again("seed=2")[1] == [False] * 2
+    assert again("seed=2")[1] == [True, True]
+    assert again("seed=2")[1] == [False, False]
