@@ -172,8 +172,9 @@ def line_of(one: Published, runs: list[dict[str, Any]]) -> str:
     theirs = f"{one.value:.1f}" + ("" if one.verified else " (not verified)")
     name = f"`{one.experiment}`"
     if not runs:
-        reason = NEEDS.get(one.experiment, "there are no files of this set here")
-        return "| " + " | ".join([name, one.data, "", theirs, "", "", "", f"not run: {reason}"]) + " |"
+        reason = f"not run: {NEEDS[one.experiment]}" if one.experiment in NEEDS else "not run yet"
+        reason = reason if one.data in DIFFERENCES else "not run: no files of this set were at hand"
+        return "| " + " | ".join([name, one.data, "", theirs, "", "", "", reason]) + " |"
     values = [100 * run[f"test/{one.figure}"] for run in runs]
     deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
     mean = statistics.mean(values)
