@@ -82,7 +82,8 @@ def find_runs(folder: Path, folds: bool = False) -> list[KeptRun]:
 def read_run(folder: Path) -> KeptRun:
     """What one run's folder says; nothing that is missing or broken in it is an error."""
     metrics = _json(folder / "metrics.json")
-    config = _yaml(folder / ".hydra" / "config.yaml")
+    # A run from Python, a fold or a point of a learning curve is none of Hydra's.
+    config = _yaml(folder / ".hydra" / "config.yaml") or _json(folder / "provenance.json").get("config")
     typed = _yaml(folder / ".hydra" / "overrides.yaml")
     overrides = [str(each) for each in typed] if isinstance(typed, list) else []
     marks = [folder / name for name in MARKS if (folder / name).exists()]

@@ -40,7 +40,10 @@ def compare_runs(one: Path, two: Path) -> list[dict[str, Any]]:
             raise UserError(f"{run.folder} has no metrics.json: it is not the folder of a finished run.")
     console = Console(highlight=False)
     console.print(f"A  {one}\nB  {two}", soft_wrap=True)
-    console.print(_grid("Configuration", ("key", "A", "B"), config_differences(first, second)))
+    settings = [
+        (key, str(before), str(now)) for key, before, now in config_differences(first, second)
+    ]  # 1e-08 is not 0
+    console.print(_grid("Configuration", ("key", "A", "B"), settings))
     console.print(_grid("Figures", ("figure", "A", "B", "B - A"), figure_differences(first, second)))
     files = read_predictions(one), read_predictions(two)
     why = files[0].difference(files[1])
@@ -105,8 +108,10 @@ def _text(file: PredictionsFile, row: Mapping[str, Any]) -> str:
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
 
 
-def _grid(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> Grid:
-    grid = Grid(title=title if rows else f"{title}: no difference", title_justify="left")
+def _grid(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> Grid | str:
+    if not rows:
+        return f"{title}: no difference"
+    grid = Grid(title=title, title_justify="left")
     for name in header:
         grid.add_column(name, overflow="fold")
     for row in rows:

@@ -149,10 +149,17 @@ def test_runs_on_other_records_are_compared_in_figures_alone(outputs: Path, caps
         runs([str(other)], compare=True)
 
 
-def test_real_runs_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_runs_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     small = ("data=synthetic", "data.records=100", "trainer=debug", "trainer.progress_bar=false", "baselines=false")
     folders = [train(compose(*small, "logger=none", "embedder.buckets=100", f"seed={seed}")).run_dir for seed in (1, 2)]
     assert len(runs(["outputs"], sort="score", columns=["score", "seed", "monitor"])) == 2
+    capsys.readouterr()
     assert isinstance(runs([str(folder) for folder in folders]), list)
+    configured = capsys.readouterr().out.split("Figures")[0].split("Configuration")[1]
+    assert [line.split()[1:6:2] for line in configured.splitlines() if "│" in line] == [["seed", "1", "2"]]
+    runs([str(folders[0])] * 2)
+    assert "Configuration: no difference" in capsys.readouterr().out
     assert plain(compose())["cv"] is None
