@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import operator
@@ -45,7 +46,8 @@ def save(model: Classifier, folder: Path | str) -> Path:
         The folder.
 
     Raises:
-        UserError: for a model that was put together by hand, which no configuration describes.
+        UserError: for a model that was put together by hand, which no configuration describes, and for a folder that
+            cannot be written; what was there before is intact then.
     """
     if model.architecture is None:
         raise UserError(
@@ -67,7 +69,10 @@ def save(model: Classifier, folder: Path | str) -> Path:
     }
     with replacing_folder(Path(folder)) as temporary:
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-        save_file(weights, temporary / WEIGHTS_FILE, metadata={"format": "pt"})
+        try:
+            save_file(weights, temporary / WEIGHTS_FILE, metadata={"format": "pt"})
+        except SafetensorError as error:  # a full disk, by another name
+            raise OSError(errno.EIO, str(error)) from error
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         (temporary / CONFIG_FILE).write_text(text, encoding="utf-8")
         vocab.save(temporary)

@@ -17,7 +17,7 @@ from seqclf.run.callbacks import StepSeed
 from seqclf.run.checkpoints import CHECKPOINTS
 from seqclf.run.finite import FiniteNumbers
 from seqclf.run.history import History
-from seqclf.run.position import rescaled
+from seqclf.run.position import batches_of, rescaled
 from seqclf.run.progress import RunProgress
 from seqclf.run.pruning import pruning
 from seqclf.run.resume import Saved
@@ -82,5 +82,5 @@ def fit(training: Training, model: SequenceClassifier, data: DataModule, folder:
 def _go_to(saved: Saved, data: DataModule, trainer: pl.Trainer) -> None:
     """Have the loaders begin where the run was stopped, before any is made."""
     data.trainer = trainer
-    whole = len(data.train_dataloader())
+    whole = batches_of(trainer, data.train_dataloader())
     data.start_at(saved.epoch, rescaled(saved.done, saved.whole, saved.ranks, whole, trainer.world_size))

@@ -8,7 +8,7 @@ are torn, so they are set here to what stands for the place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any
 
 import pytorch_lightning as pl
@@ -48,6 +48,12 @@ def at_epoch_start(trainer: pl.Trainer) -> None:
 def at_epoch_end(trainer: pl.Trainer) -> None:
     """An epoch ends: it is one like any other, and the plateau schedule sees its figures."""
     trainer.fit_loop.restarting = False
+
+
+def batches_of(trainer: pl.Trainer, loader: Sized) -> int:
+    """How many batches of its loader an epoch has."""
+    limit = trainer.limit_train_batches
+    return min(len(loader), limit) if isinstance(limit, int) else len(loader)
 
 
 def rescaled(done: int, whole: int, ranks: int, whole_now: int, ranks_now: int) -> int:

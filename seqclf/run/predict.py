@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -10,20 +9,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from seqclf.classifiers.sequence_classifier import SequenceClassifier
-from seqclf.data.files import open_table
-from seqclf.data.table import Table
 from seqclf.errors import UserError
 from seqclf.inference.decision import Decision
-from seqclf.inference.hub_folder import find_model_folder
-from seqclf.inference.model_folder import MANIFEST_FILE
-from seqclf.inference.predict_table import TablePredictions, write_predictions
+from seqclf.inference.predict_table import TablePredictions
 from seqclf.inference.row_writers import STREAMED, streaming
-from seqclf.run.own_parts import import_part
+from seqclf.run.predictor import Predictor
 from seqclf.run.process import run_settings
 from seqclf.run.progress import watching
+from seqclf.run.shards import predict_folder
 
 PIPE = "-"
 
@@ -43,13 +38,15 @@ def predict(
     thresholds: dict[str, float] | float | None = None,
     resume: bool = False,
     format: Literal["csv", "tsv", "jsonl"] | None = None,  # the name that is typed
+    engine: Literal["here", "ray"] = "here",
 ) -> int:
     """Read records, write labels and probabilities, in the order of the input; memory stays bounded.
 
     Args:
         model: a model folder, or an id of the Hugging Face hub: owner/name, or owner/name@revision.
-        input: the file of records; its columns carry the names of the model's fields. `-` for standard input.
-        output: a .csv, .jsonl or .parquet file. `-` for standard output.
+        input: the file of records; its columns carry the names of the model's fields. `-` for standard input. A folder
+            of such files is predicted file by file.
+        output: a .csv, .jsonl or .parquet file, or the folder for those of a folder. `-` for standard output.
         label: the column of the labels, copied where it is there.
         encoding: of the input; UTF-8 unless typed.
         separator: between the columns of the input; the file ending's own unless typed.
@@ -59,8 +56,10 @@ def predict(
         top_k: so many of the likeliest classes are written, with their probabilities, in place of all classes.
         abstain: below this probability of being right a record is given no label: its prediction is empty.
         thresholds: the least probability for a label to be given: one for all, or '{LABEL: 0.9}'.
-        resume: what is predicted is kept in OUTPUT.pieces, and the same command goes on from there.
+        resume: what is predicted is kept in OUTPUT.pieces, and the same command goes on from there; files of a folder
+            that are predicted are passed over.
         format: of standard input and output: csv, tsv (written as csv) or jsonl; csv unless typed.
+        engine: who predicts the files of a folder: this process (here), or the workers of a Ray cluster (ray).
 
     Returns:
         How many records were predicted.
@@ -68,22 +67,20 @@ def predict(
     Raises:
         UserError: for a model folder or an input that cannot be read.
     """
-    decision = Decision(top_k, abstain, thresholds)
     _check(PIPE in (input, output), resume, format)
-    with run_settings(0, threads), _file(input, format or "csv") as file:
-        folder = find_model_folder(model)
-        classifier = SequenceClassifier.from_pretrained(folder, [import_part(name) for name in parts or []])
-        if not calibrated:
-            classifier.temperature = 1.0
-        table = open_table(file, encoding, separator)
-        if label is not None:
-            table.allow_lists(label)
+    decision = Decision(top_k, abstain, thresholds)
+    predictor = Predictor(model, label, encoding, separator, tuple(parts or ()), calibrated, decision)
+    if input != PIPE and Path(input).is_dir():
         if output == PIPE:
-            suffix = ".jsonl" if format == "jsonl" else STREAMED[0]
-            return _write_to_pipe(TablePredictions(classifier, table, label, decision=decision), suffix)
-        depends = _depends(folder, table, label, decision, calibrated) if resume else None
+            raise UserError(f"{input} is a folder: its predictions need a folder too, output=FOLDER.")
+        return predict_folder(predictor, Path(input), Path(output), engine, resume, threads)
+    if engine != "here":
+        raise UserError(f"engine={engine} is for a folder of files, and {input} is none.")
+    with run_settings(0, threads), _file(input, format or "csv") as file:
+        if output == PIPE:
+            return _write_to_pipe(predictor.rows(file), ".jsonl" if format == "jsonl" else STREAMED[0])
         with watching() as progress:
-            return write_predictions(classifier, table, Path(output), label, None, progress, decision, depends)
+            return predictor.write(file, Path(output), resume, progress)
 
 
 def _check(piped: bool, resume: bool, format: str | None) -> None:
@@ -124,15 +121,3 @@ def _write_to_pipe(predictions: TablePredictions, suffix: str) -> int:
     except BrokenPipeError:  # who read it has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return written
-
-
-def _depends(folder: Path, table: Table, label: str | None, decision: Decision, calibrated: bool) -> dict[str, Any]:
-    manifest = (folder / MANIFEST_FILE).read_bytes()
-    return {
-        "model": hashlib.sha256(manifest).hexdigest(),
-        "input": table.stamp() or table.fingerprint(),
-        "label": label,
-        "abstain": decision.abstain,
-        "thresholds": decision.thresholds,
-        "calibrated": calibrated,
-    }

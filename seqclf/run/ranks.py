@@ -1,6 +1,7 @@
 """The processes that train one model together: how they are started, and how they find each other.
 
-Each is a rank. `trainer=ddp` starts them here; `torchrun` and SLURM start them elsewhere, each with the whole command.
+Each is a rank. `trainer=ddp` starts them here; `torchrun` and SLURM start them elsewhere, each with the whole
+command; for `trainer=ray` Ray does.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from torch.multiprocessing.spawn import ProcessContext, ProcessException, start_
 
 from seqclf.errors import RunError, UserError
 from seqclf.run.beside import jobs_beside, share_of_cores
+from seqclf.run.ray_ranks import ray_environment, start_with_ray
 from seqclf.run.results import RunResult
 
-Launcher = Literal["here", "torchrun", "slurm"]
+Launcher = Literal["here", "torchrun", "slurm", "ray"]
 GRACE = 60.0  # seconds in which the other ranks may end by themselves when one has
 STARTED_BY = {
     "torchrun": "torchrun --nnodes=2 --nproc-per-node=8 --rdzv-endpoint=HOST:29500 train.py trainer=multi_node ...",
@@ -54,6 +56,9 @@ def on_gpu(trainer: Mapping[str, Any]) -> bool:
 
 def cluster(launcher: Launcher) -> ClusterEnvironment:
     """Where a rank learns which it is, and where the others are."""
+    if launcher == "ray":
+        environment: ClusterEnvironment = ray_environment()
+        return environment
     if launcher == "slurm":
         return SLURMEnvironment(auto_requeue=False)
     return TorchElasticEnvironment() if TorchElasticEnvironment.detect() else LightningEnvironment()
@@ -70,6 +75,8 @@ def to_be_started(trainer: Mapping[str, Any]) -> bool:
         raise UserError(f"trainer.launcher=slurm: this is no step of a SLURM job. Start it by {STARTED_BY['slurm']}")
     if launcher == "torchrun" and not TorchElasticEnvironment.detect():
         raise UserError(f"trainer.launcher=torchrun: start it by {STARTED_BY['torchrun']}")
+    if launcher == "ray":
+        return True
     if launcher != "here" or "LOCAL_RANK" in os.environ:
         return False
     nodes = int(trainer["num_nodes"])
@@ -100,7 +107,11 @@ def start_ranks(work: Work, config: Mapping[str, Any], parts: Sequence[type], fo
     Raises:
         UserError: what a rank has raised.
     """
-    count, port = local_ranks(config["trainer"]), os.environ.get("MASTER_PORT") or str(find_free_network_port())
+    trainer = config["trainer"]
+    if trainer["launcher"] == "ray":
+        gpu = on_gpu(trainer) or trainer["accelerator"] in ("gpu", "cuda")  # those of the cluster, perhaps not here
+        return start_with_ray(work, config, parts, folder, int(trainer["num_nodes"]) * local_ranks(trainer), gpu)
+    count, port = local_ranks(trainer), os.environ.get("MASTER_PORT") or str(find_free_network_port())
     levels = {name: logging.getLogger(name).level for name in (None, "seqclf")}
     with tempfile.TemporaryDirectory(prefix="seqclf-ranks-") as name:
         arguments = (work, dict(config), list(parts), folder, port, levels, Path(name))
@@ -179,6 +190,10 @@ def joined(trainer: Mapping[str, Any], folder: Path) -> Iterator[Path]:
     Yields:
         The run's folder: what rank 0 calls so.
     """
+    if trainer["launcher"] == "ray":  # they have been joined, and will be parted
+        _be_rank(dist.get_rank())
+        yield folder
+        return
     count = local_ranks(trainer)
     world = int(trainer["num_nodes"]) * count
     if world == 1:
@@ -197,15 +212,19 @@ def joined(trainer: Mapping[str, Any], folder: Path) -> Iterator[Path]:
         device = torch.device("cuda", environment.local_rank())
         torch.cuda.set_device(device)
     dist.init_process_group("gloo" if device is None else "nccl", rank=rank, world_size=world, device_id=device)
-    rank_zero_only.rank = rank  # type: ignore[attr-defined]
-    if rank > 0:
-        logging.getLogger("seqclf").setLevel(logging.ERROR)
+    _be_rank(rank)
     try:
         shared = [str(folder)]
         dist.broadcast_object_list(shared, 0)
         yield Path(shared[0])
     finally:
         dist.destroy_process_group()
+
+
+def _be_rank(rank: int) -> None:
+    rank_zero_only.rank = rank  # type: ignore[attr-defined]
+    if rank > 0:
+        logging.getLogger("seqclf").setLevel(logging.ERROR)
 
 
 def threads_of(trainer: Mapping[str, Any]) -> int | None:

@@ -16,7 +16,7 @@ from seqclf.run.averaging import Average
 from seqclf.run.checkpoints import BEST, ENTRY, FORMAT, LAST, PREVIOUS, put_link
 from seqclf.run.epoch_table import EpochTable
 from seqclf.run.history import History
-from seqclf.run.position import at_epoch_end, at_epoch_start, rescaled, settle
+from seqclf.run.position import at_epoch_end, at_epoch_start, batches_of, rescaled, settle
 from seqclf.run.signals import Interrupted, Signals
 
 SAVE = 1  # what a rank wants of all: to save; to save and stop by a signal is STOP + its number
@@ -122,7 +122,7 @@ class Saver(Callback):
     ) -> None:
         """Go on from there."""
         entry = checkpoint[ENTRY]
-        whole = len(trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
+        whole = batches_of(trainer, trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
         done = rescaled(entry["done"], entry["whole"], entry["ranks"], whole, trainer.world_size)
         settle(checkpoint["loops"], entry["epoch"], done, whole)
         trainer.should_stop = entry["stopped"]

@@ -14,6 +14,7 @@ from seqclf.run.checkpoints import AtomicCheckpointIO
 from seqclf.run.memory import MemoryWatch
 from seqclf.run.precision import precision_settings
 from seqclf.run.ranks import Launcher, cluster, local_ranks, on_gpu
+from seqclf.run.ray_ranks import prepared, ray_strategy
 from seqclf.run.strategies import Strategy, make_strategy
 
 LEAN: dict[str, Any] = {
@@ -40,7 +41,7 @@ def make_trainer(
     limit_val_batches: int | None = None,
     deterministic: bool = True,
     strategy: Literal["ddp", "fsdp"] = "ddp",
-    launcher: Literal["here", "torchrun", "slurm"] = "here",
+    launcher: Literal["here", "torchrun", "slurm", "ray"] = "here",
     on_out_of_memory: Literal["raise", "halve"] = "raise",
 ) -> pl.Trainer:
     """Make the Trainer of a run.
@@ -61,7 +62,7 @@ def make_trainer(
         limit_val_batches: batches of the validation that are used.
         deterministic: refuse operations whose result differs from run to run.
         strategy: of several processes: "ddp", each with the whole model, or "fsdp", each with a part of it.
-        launcher: who starts several processes: this one ("here"), torchrun, or SLURM.
+        launcher: who starts several processes: this one ("here"), torchrun, SLURM, or Ray.
         on_out_of_memory: "raise" says which batch did not fit and what helps; "halve" reads such a batch in halves,
             quarters, ..., in the same step (not with fsdp).
 
@@ -70,7 +71,7 @@ def make_trainer(
     """
     settings = LEAN | _of_ranks(devices, num_nodes, accelerator, strategy, launcher, precision)
     try:
-        return pl.Trainer(
+        trainer = pl.Trainer(
             default_root_dir=folder,
             callbacks=[*callbacks, _memory_watch(on_out_of_memory, strategy)],
             logger=logger or False,
@@ -82,6 +83,7 @@ def make_trainer(
             deterministic=deterministic,
             **settings,
         )
+        return prepared(trainer) if launcher == "ray" else trainer
     except (ValueError, pl.utilities.exceptions.MisconfigurationException) as error:  # type: ignore[attr-defined]
         raise UserError(f"trainer: {error}") from error
 
@@ -107,7 +109,13 @@ def _of_ranks(
         "devices": devices,
         "num_nodes": num_nodes,
         "accelerator": accelerator,
-        "strategy": "auto" if alone else make_strategy(strategy),
+        "strategy": _strategy(strategy, launcher, alone),
         "plugins": [AtomicCheckpointIO(), cluster(launcher), *plugins],
         **numbers,
     }
+
+
+def _strategy(strategy: Strategy, launcher: Launcher, alone: bool) -> Any:
+    if launcher == "ray":
+        return ray_strategy(strategy)
+    return "auto" if alone else make_strategy(strategy)

@@ -192,6 +192,45 @@ def test_a_rank_that_is_killed_ends_the_others_and_the_run(tmp_path: Path) -> No
     assert "state_dict" in torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_ranks_that_ray_starts_come_to_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    options = (*BAG, *files(tmp_path), "loss.weights=balanced", "data.batch_size=8")
+    several = run(*options, "trainer=ray", "trainer.devices=2")
+    same(several, run(*options, "trainer=ddp", "trainer.devices=2"))
+    left = {path.name for path in several.run_dir.iterdir()}
+    assert {"metrics.json", "predictions.csv", "report.html", "model", "checkpoints"} <= left
+    assert ".ray" not in left
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_what_a_rank_of_ray_refuses_is_one_message(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    with pytest.raises(UserError, match="monitor: there is no figure"):
+        run(*BAG, *files(tmp_path), "trainer=ray", "monitor=validation/acuracy")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_ctrl_c_ends_the_ranks_of_ray_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    words = command(tmp_path, "trainer=ray", "trainer.max_epochs=100000", "hydra.run.dir=run")
+    process = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists():
+        assert process.poll() is None
+        time.sleep(0.2)
+    started = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert psutil.wait_procs(started, timeout=60)[1] == []
+    reached = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)["epoch"]
+    done = run("resume=run", "trainer=ray", f"trainer.max_epochs={reached + 3}")
+    assert done.metrics["epochs"] == reached + 3
+
+
 def test_who_starts_the_processes_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "LOCAL_RANK", "SLURM_JOB_ID", "SLURM_NTASKS", "MASTER_ADDR", "NODE_RANK"):
         monkeypatch.delenv(name, raising=False)
