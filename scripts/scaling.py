@@ -7,12 +7,13 @@ as large in both, so the steps of several are as many times larger. Efficiency i
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from seqclf import compose, train
-
+TRAIN = Path(__file__).resolve().parents[1] / "train.py"
 SMALL = ("baselines=false", "trainer.progress_bar=false", "trainer.accelerator=cpu", "trainer.threads=1", "logger=none")
 
 
@@ -21,8 +22,11 @@ def rate(model: str, records: str, devices: int, epochs: str) -> float:
     options = ["trainer=ddp", f"trainer.devices={devices}"] if devices > 1 else []
     options += [f"encoder={model}", "data=synthetic", f"data.records={records}", f"trainer.max_epochs={epochs}", *SMALL]
     with tempfile.TemporaryDirectory() as folder:
-        found = train(compose(*options), folder=Path(folder) / "run").metrics["train/records_per_second"]
-    return float(found)
+        subprocess.run(
+            [sys.executable, str(TRAIN), *options, f"hydra.run.dir={folder}"], check=True, capture_output=True
+        )
+        metrics = json.loads((Path(folder) / "metrics.json").read_text(encoding="utf-8"))
+    return float(metrics["train/records_per_second"])
 
 
 def main() -> None:
