@@ -51,20 +51,27 @@ class DeepCnnEncoder(DenseSeq2VecEncoder):
                 f"but is {list(pool_sizes)}."
             )
         self.layers = list(zip(ngram_filter_sizes, pool_sizes, strict=True))
-        least = 1
-        for width, pool in reversed(self.layers):
-            least = least * pool + width - 1
-        if length is not None and length < least:
-            raise UserError(f"`length` must be at least {least}, what the convolutions see at once, but is {length}.")
+        self.seen = self._read_for(1)
+        if length is not None and length < self.seen:
+            raise UserError(
+                f"`length` must be at least {self.seen}, what the convolutions see at once, but is {length}."
+            )
         widths_in = [input_dim] + [num_filters] * (len(self.layers) - 1)
         self.convolutions = nn.ModuleList(
             _convolution(width_in, num_filters, width)
             for width_in, width in zip(widths_in, ngram_filter_sizes, strict=True)
         )
         self.length = length
-        self.shortest = least if length is None else length
+        # Two vectors are left of every rectangle: torch.export takes a size of one for a constant.
+        self.shortest = self._read_for(2) if length is None else length
         self.input_dim = input_dim
         self.output_dim = num_filters if length is None else num_filters * self._left_of(length)
+
+    def _read_for(self, left: int) -> int:
+        """How many vectors a row must have for so many to be left at the end."""
+        for width, pool in reversed(self.layers):
+            left = left * pool + width - 1
+        return left
 
     def _left_of(self, length: int) -> int:
         """How many vectors are left at the end of a row of so many."""
@@ -75,7 +82,7 @@ class DeepCnnEncoder(DenseSeq2VecEncoder):
     def dense(self, x: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
         """Encode a rectangle `(S, L, input_dim)`, L at least `shortest`; returns `(S, output_dim)`."""
         # What a window beyond the row's end gives stands behind all that the row's own windows give.
-        lengths = lengths.clamp(min=self.shortest)
+        lengths = lengths.clamp(min=self.seen)
         x = x[:, : self.length].transpose(1, 2).unsqueeze(2)  # (S, D, 1, L)
         for (width, pool), convolution in zip(self.layers, self.convolutions, strict=True):
             x = torch.relu(convolution(x))
