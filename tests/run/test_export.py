@@ -136,6 +136,7 @@ def test_the_tokenizer_of_another_model_stays(tmp_path: Path) -> None:
         *[(f"seq2seq={name}", "encoder=attention", "multifield=bag") for name in SEQ2SEQS],
         ("multifield_seq2seq=transformer", "encoder=lstm", "multifield=gated_sum", "multifield.field_embeddings=true"),
         ("encoder=lstm", "seq2seq=gru", "multifield=concat", "multifield.separate_encoders=true"),
+        ("encoder=deep_cnn", "encoder.length=130", "multifield=concat"),
         ("embedder=word_counts", "encoder=bag", "multifield=none"),
         ("task=pair", "encoder=cnn", "multifield=concat"),
         ("task=pair", "encoder=lstm", "multifield=none"),
