@@ -1,8 +1,8 @@
 """The commands: what they do with arguments, mistakes, signals and exit codes.
 
 0 done; 2 the user's input or configuration is at fault, said in one message; 1 anything else (one message too where the
-run stopped itself: numbers that are not finite, out of memory); 130, 143 and 138 after SIGINT, SIGTERM and SIGUSR1,
-with a checkpoint where training had begun. SEQCLF_DEBUG=1 shows the traceback of every mistake.
+run stopped itself: numbers that are not finite, out of memory); 130, 143, 138 and 140 after SIGINT, SIGTERM, SIGUSR1
+and SIGUSR2, with a checkpoint where training had begun. SEQCLF_DEBUG=1 shows the traceback of every mistake.
 """
 
 from __future__ import annotations
@@ -107,6 +107,7 @@ def _run_hydra(arguments: Sequence[str]) -> None:
     from seqclf.run.compose import compose, with_choices
     from seqclf.run.composition_error import COMPOSITION_ERRORS, explain_composition_error
     from seqclf.run.known_mode import known_mode
+    from seqclf.run.swept_groups import left_to_jobs
 
     sweeps = [argument for argument in arguments if argument in ("-m", "--multirun")]  # Hydra wants them at either end
     typed = [argument for argument in arguments if argument not in sweeps]
@@ -119,7 +120,7 @@ def _run_hydra(arguments: Sequence[str]) -> None:
         if sweeps:
             raise UserError("resume=... goes on with one run. The same command as before goes on with a sweep.")
         compose(*chosen)  # a mistake is found before anything in the run's folder is changed
-    arguments = [*chosen, *sweeps]
+    arguments = [*left_to_jobs(chosen), *sweeps] if sweeps else chosen
     if _rank(typed):
         arguments += ["hydra.run.dir=.", "hydra.output_subdir=null"]  # rank 0 makes the run's folder
     sys.argv[1:] = arguments
@@ -147,11 +148,13 @@ def _job(config: DictConfig) -> float | None:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
+    from seqclf.run.beside import announce_job
     from seqclf.run.compose import plain, started
     from seqclf.run.environment_values import environment_values, hide
     from seqclf.run.schema import check_config
 
     lean_imports()  # a sweep's job may have a process of its own
+    announce_job()
     try:
         check_config(plain(config))  # a wrong key or value is said before torch is imported
         config = started(config, HydraConfig.get().overrides.task)

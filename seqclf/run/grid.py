@@ -12,6 +12,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
+from seqclf.errors import UserError
+from seqclf.run.composition_error import COMPOSITION_ERRORS, explain_composition_error
 from seqclf.run.job_ends import JobFailed
 from seqclf.run.launching import exit_code, launch, was_done
 from seqclf.run.sweep_report import report_sweep
@@ -29,6 +31,7 @@ def run_grid(
         launcher: Hydra's.
 
     Raises:
+        UserError: for a job that cannot be composed, before any begins.
         JobFailed: after all, where a job failed.
     """
     sweep = Path(config.hydra.sweep.dir)
@@ -37,7 +40,10 @@ def run_grid(
     sweep.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, sweep / "multirun.yaml")
     for job in jobs:  # a mistake in any of them is found before the first begins
-        hydra_context.config_loader.load_sweep_config(config, list(job))
+        try:
+            hydra_context.config_loader.load_sweep_config(config, list(job))
+        except COMPOSITION_ERRORS as error:
+            raise UserError(f"{explain_composition_error(error, job)} (job: {' '.join(job)})") from error
     left = [number for number, job in enumerate(jobs) if not was_done(sweep / str(number), job)]
     if len(left) < len(jobs):
         print(f"{len(jobs) - len(left)} of {len(jobs)} jobs were done before.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import yaml
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
+from seqclf.run.beside import AT_ONCE
 from seqclf.run.job_ends import JobFailed
+
+SUBMITIT = ("SlurmLauncher", "LocalLauncher")
 
 
 def launch(launcher: Launcher, jobs: Sequence[Sequence[str]], numbers: Sequence[int], sweep: Path) -> list[JobReturn]:
@@ -29,6 +33,8 @@ def launch(launcher: Launcher, jobs: Sequence[Sequence[str]], numbers: Sequence[
     numbered = [[*job, f"hydra.sweep.subdir={number}"] for job, number in zip(jobs, numbers, strict=True)]
     if not numbered:
         return []
+    os.environ[AT_ONCE] = str(len(numbered))
+    _say_where(launcher, len(numbered), sweep)
     try:
         return list(launcher.launch(numbered, initial_job_idx=numbers[0]))
     except Exception as error:  # of the launcher: what a job raises is in its return
@@ -41,6 +47,14 @@ def launch(launcher: Launcher, jobs: Sequence[Sequence[str]], numbers: Sequence[
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "error.txt").write_text(f"Its process came to an end: {error}\n", encoding="utf-8")
         return [_returned(JobFailed(1), JobStatus.FAILED)]
+
+
+def _say_where(launcher: Launcher, jobs: int, sweep: Path) -> None:
+    """Jobs of one after another say so themselves; those of a cluster are not heard at all."""
+    name = type(launcher).__name__
+    if name != "BasicLauncher":
+        of_submitit = f"; what they print lies in {sweep / '.submitit'}" if name in SUBMITIT else ""
+        print(f"{jobs} job{'s' if jobs > 1 else ''} to {name}{of_submitit}", flush=True)
 
 
 def ended_in(folder: Path) -> JobReturn | None:

@@ -28,6 +28,7 @@ from seqclf.run.search_space import grid_points, parse_space, suggest
 from seqclf.run.study import make_sampler, open_study
 from seqclf.run.sweep_owner import SweepOwner, is_at_work
 from seqclf.run.sweep_report import report_sweep
+from seqclf.run.swept_groups import only_value
 
 if TYPE_CHECKING:
     import optuna
@@ -71,16 +72,18 @@ class Search:
                 "hydra/launcher=joblib, submitit_slurm or ray."
             )
         overrides = OverridesParser.create(config_loader=self.loader).parse_overrides(list(arguments))
-        self.fixed = [str(override.input_line) for override in overrides if not override.is_sweep_override()]
-        self.typed = [override for override in overrides if override.is_sweep_override()]
+        self.typed = [override for override in overrides if only_value(override) is None]
+        typed_once = ((override.get_key_element(), only_value(override)) for override in overrides)
+        self.fixed = [f"{key}={value}" for key, value in typed_once if value is not None]
         self.known = {override.get_key_element() for override in overrides}
-        monitor = str(OmegaConf.select(self.config, "monitor"))
+        first = self._first_job()
+        monitor = str(OmegaConf.select(first, "monitor"))
         study = open_study(
             self.settings,
             self.sweep,
             monitor,
             "minimize" if lower_is_better(monitor) else "maximize",
-            int(OmegaConf.select(self.config, "trainer.max_epochs")),
+            int(OmegaConf.select(first, "trainer.max_epochs")),
         )
         OmegaConf.save(self.config, self.sweep / "multirun.yaml")
         returns: list[JobReturn] = []
@@ -115,6 +118,15 @@ class Search:
                     raise self._explained(error) from error
                 begun.append((trial, job))
         return begun
+
+    def _first_job(self) -> DictConfig:
+        """The configuration with the first of what is searched among the typed; Hydra's own for the sweep has none."""
+        chosen = [
+            f"{each.get_key_element()}={next(each.sweep_string_iterator())}"
+            for each in self.typed
+            if each.is_discrete_sweep()
+        ]
+        return self.loader.load_sweep_config(self.config, [*self.fixed, *chosen])
 
     def _explained(self, error: Exception) -> Exception:
         if isinstance(error, ValueError) and "dynamic value space" in str(error):
@@ -169,7 +181,8 @@ class Search:
     def _space(self, fixed: Sequence[str]) -> list[Override]:
         """What conf/sweep/space has for the encoder and embedder, and hydra.sweeper.space; nothing that was typed."""
         if tuple(fixed) not in self._spaces:
-            chosen = self.loader.load_sweep_config(self.config, list(fixed)).hydra.runtime.choices
+            config = self.loader.load_sweep_config(self.config, list(fixed))
+            chosen = config.hydra.runtime.choices
             spaces = set(self.loader.get_group_options(SPACES))
             names = [chosen[group] for group in ("encoder", "embedder") if chosen[group] in spaces]
             found: dict[str, Any] = {}
@@ -177,7 +190,8 @@ class Search:
                 with_space = [*fixed, f"+{SPACES}@hydra.sweeper.found={name}"]
                 node = self.loader.load_sweep_config(self.config, with_space).hydra.sweeper.found
                 found |= {str(key): values for key, values in node.items()}
-            found = {key: values for key, values in {**found, **self.settings.space}.items() if key not in self.known}
+            found = {key: values for key, values in found.items() if _has(config, key)} | self.settings.space
+            found = {key: values for key, values in found.items() if key not in self.known}
             if not found and not self.typed:
                 raise UserError(
                     f"There is nothing to search: conf/{SPACES} has no {chosen['encoder']}.yaml, and no key was given "
@@ -196,6 +210,12 @@ class Search:
             study.tell(number, float(score))
         else:
             study.tell(number, state=TrialState.FAIL)
+
+
+def _has(config: DictConfig, key: str) -> bool:
+    """A space for an encoder may name a key that only some embedders have, `embedder.embedding_dim`."""
+    part, _, name = key.rpartition(".")
+    return part != "embedder" or name in OmegaConf.select(config, part)
 
 
 def _give_up(study: optuna.Study, number: int) -> None:

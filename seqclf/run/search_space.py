@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 
 from seqclf.errors import UserError
 
@@ -35,7 +35,7 @@ def parse_space(space: Mapping[str, Any]) -> list[Override]:
     for key, values in space.items():
         try:
             override = OverridesParser.create().parse_override(f"{key}={values}")
-        except OverrideParseException as error:
+        except HydraException as error:
             raise UserError(f"The search space of {key}: {values!r} cannot be read.") from error
         if not override.is_sweep_override():
             raise UserError(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")  # the last is what SLURM sends before a job's time is over
+NAMES = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")  # before a job's time is over: USR1 of SLURM, USR2 of submitit
 STOPPING = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
 
@@ -89,7 +89,7 @@ def _hand_on(number: int) -> None:
 
 
 def exit_on_signals() -> None:
-    """SIGINT, SIGTERM and SIGUSR1 end the process like any exception, so that everything on the way out is done."""
+    """What stops a training ends the process like any exception, so that everything on the way out is done."""
 
     def leave(number: int, _: FrameType | None) -> None:
         sys.exit(128 + number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from seqclf.classifiers.direction import lower_is_better
 from seqclf.errors import UserError
+from seqclf.run.page import cut
 
 SEED = "seed"
+LONG = 32  # characters of a value from which it is shown in short
 SEPARATOR = "|"  # between the labels of a record that has several
 
 
@@ -102,7 +104,7 @@ class SweepGroup:
     """Jobs with the same settings but the seed.
 
     Attributes:
-        setting: the keys that differ within the sweep, and their values here.
+        setting: the keys that differ within the sweep, and their values here, long ones in short.
         jobs: those that are done.
     """
 
@@ -164,13 +166,26 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     return {key: last if lasts.count(last) == 1 else key for key, last in zip(keys, lasts, strict=True)}
 
 
+def short_values(values: Iterable[str]) -> dict[str, str]:
+    """Each value of a key as it is shown: a long one without the beginning that all have, `…b/train.csv`, and cut."""
+    known = sorted(set(values))
+    if not known or max(map(len, known)) <= LONG:
+        return dict(zip(known, known, strict=True))
+    letters = zip(*known, strict=False)
+    same = next((place for place, each in enumerate(letters) if len(set(each)) > 1), 0)
+    shown = [f"…{value[same:]}" if same > 1 else value for value in known]
+    cuts = [cut(value, LONG) for value in shown]
+    return dict(zip(known, cuts if len(set(cuts)) == len(known) else shown, strict=True))
+
+
 def group_jobs(jobs: Sequence[SweepJob]) -> list[SweepGroup]:
     """Groups of jobs that are done, the best first by the mean of their scores."""
     keys = [key for key in varied(jobs) if key != SEED]
+    short = {key: short_values(job.overrides[key] for job in jobs if key in job.overrides) for key in keys}
     groups: dict[tuple[str | None, ...], SweepGroup] = {}
     for job in jobs:
         if job.score is not None:
-            setting = {key: job.overrides[key] for key in keys if key in job.overrides}
+            setting = {key: short[key][job.overrides[key]] for key in keys if key in job.overrides}
             groups.setdefault(tuple(map(job.overrides.get, keys)), SweepGroup(setting)).jobs.append(job)
     return sorted(groups.values(), key=_rank)
 

@@ -9,7 +9,7 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from seqclf.run.plots import COLOURS, OTHERS, inline, new_figure
-from seqclf.run.sweep_jobs import SweepGroup, SweepJob, short_names, varied
+from seqclf.run.sweep_jobs import SweepGroup, SweepJob, short_names, short_values, varied
 
 if TYPE_CHECKING:
     import optuna
@@ -116,7 +116,9 @@ def _strip(axes: Axes, values: Sequence[str], scores: Sequence[float]) -> None:
         axes.scatter(spread, of_value, s=18, color=COLOURS[0], alpha=0.7)
         axes.hlines(mean(of_value), at - 0.3, at + 0.3, color=COLOURS[1], linewidth=2)
     steep = sum(map(len, known)) > 24
-    axes.set_xticks(range(len(known)), known, rotation=30 if steep else 0, ha="right" if steep else "center")
+    short = short_values(known)
+    names = [short[value] for value in known]
+    axes.set_xticks(range(len(known)), names, rotation=30 if steep else 0, ha="right" if steep else "center")
     axes.set_xlim(-0.6, len(known) - 0.4)
 
 

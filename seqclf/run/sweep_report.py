@@ -13,14 +13,16 @@ from rich.table import Table
 
 from seqclf.errors import UserError
 from seqclf.inference.atomic import replacing
+from seqclf.run.page import cut
 from seqclf.run.plots import can_plot
 from seqclf.run.study import read_study
 from seqclf.run.sweep_comparison import compare, interval
 from seqclf.run.sweep_jobs import SEED, SweepGroup, SweepJob, group_jobs, read_jobs
-from seqclf.run.sweep_page import spread, write_page
+from seqclf.run.sweep_page import heading, spread, write_page
 from seqclf.run.sweep_plots import plot_study, plot_sweep
 
-SHOWN = 20  # groups in the terminal; the page has all
+SHOWN = 20  # groups in the terminal, and jobs that failed; the page has all
+MESSAGE = 160  # characters of what a job that failed says, there
 WIDE = 110  # columns of the table; a narrower terminal folds the lines
 KEPT = ("score", "best_epoch", "epochs", "seconds", "parameters")  # of a job's figures in the csv, with test/...
 
@@ -43,25 +45,7 @@ def report_sweep(sweep: Path) -> None:
     best = _best(groups)
     _write_csv(jobs, sweep / "sweep.csv")
     write_page(summary, best, header, rows, jobs, _plots(sweep, groups), sweep / "sweep.html")
-    console = Console(highlight=False)
-    console.width = max(console.width, WIDE)
-    with console:  # in one piece
-        table = Table(title=summary, title_justify="left")
-        for place, name in enumerate(header):
-            table.add_column(name, justify="right" if place else "left", overflow="fold")
-        for place, row in enumerate(rows[:SHOWN]):
-            table.add_row(*row, style="bold" if place == 0 and len(rows) > 1 else None)
-        if rows:
-            console.print(table)
-        else:
-            console.print(summary)
-        for sentence in best:
-            console.print(sentence, soft_wrap=True)
-        for job in jobs:
-            if job.status == "failed":
-                console.print(f"failed  {job.folder / 'error.txt'}: {job.message}", soft_wrap=True)
-        console.print(f"report  {sweep / 'sweep.html'}", soft_wrap=True)
-        console.print(f"table   {sweep / 'sweep.csv'}", soft_wrap=True)
+    _print(sweep, summary, best, header, rows, [job for job in jobs if job.status == "failed"])
 
 
 def sweep_report(sweeps: list[str]) -> None:
@@ -79,9 +63,40 @@ def sweep_report(sweeps: list[str]) -> None:
         report_sweep(Path(sweep))
 
 
+def _print(
+    sweep: Path,
+    summary: str,
+    best: Sequence[str],
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    failed: Sequence[SweepJob],
+) -> None:
+    console = Console(highlight=False, markup=False)  # [a,b] is a value
+    console.width = max(console.width, WIDE)
+    with console:  # in one piece
+        table = Table(title=summary, title_justify="left")
+        for place, name in enumerate(header):
+            folded = name.replace(" ", "\n", 1)
+            table.add_column(folded, justify="right" if place else "left", overflow="fold", vertical="top")
+        for place, row in enumerate(rows[:SHOWN]):
+            table.add_row(*row, style="bold" if place == 0 and len(rows) > 1 else None)
+        console.print(table if rows else summary)
+        if len(rows) > SHOWN:
+            console.print(f"The report has {len(rows) - SHOWN} more settings.")
+        for sentence in best:
+            console.print(sentence, soft_wrap=True)
+        for job in failed[:SHOWN]:
+            console.print(f"failed  {job.folder / 'error.txt'}: {cut(job.message, MESSAGE)}", soft_wrap=True)
+        if len(failed) > SHOWN:
+            console.print(f"failed  {len(failed) - SHOWN} more, in the report")
+        console.print(f"report  {sweep / 'sweep.html'}", soft_wrap=True)
+        console.print(f"table   {sweep / 'sweep.csv'}", soft_wrap=True)
+
+
 def _summary(jobs: Sequence[SweepJob]) -> str:
     counts = Counter(job.status for job in jobs)
-    return f"{len(jobs)} jobs: " + ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    jobs_are = "1 job: " if len(jobs) == 1 else f"{len(jobs)} jobs: "
+    return jobs_are + ", ".join(f"{count} {status}" for status, count in counts.most_common())
 
 
 def _groups(groups: Sequence[SweepGroup]) -> tuple[list[str], list[list[str]]]:
@@ -91,7 +106,7 @@ def _groups(groups: Sequence[SweepGroup]) -> tuple[list[str], list[list[str]]]:
     stage = "test" if "test/accuracy" in metrics else "validation"
     titles = {str(metrics["monitor"]): "score"}  # the figure by the title of its column
     titles |= {f"{stage}/{name}": f"{stage}/{name}" for name in ("accuracy", "f1_macro")}
-    header = ["setting", "runs", *(title.replace("_", " ") for title in titles), "95 % of accuracy"]
+    header = ["setting", "runs", *map(heading, titles), "accuracy, 95 %"]
     rows = []
     for group in groups:
         ends = interval(group)

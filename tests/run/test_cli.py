@@ -107,7 +107,24 @@ def test_a_failing_job_of_a_sweep_says_so_in_its_folder_and_the_others_go_on(
 def test_a_mistake_in_any_job_of_a_sweep_is_found_before_the_first_begins(tmp_path: Path) -> None:
     code, out, err = run(tmp_path, "-m", "encoder=bag,bagg")
     assert (code, out) == (2, "")
-    assert err == "Error: encoder=bagg: encoder has no choice 'bagg'. Did you mean 'bag'?\n"
+    wrong = "Error: encoder=bagg: encoder has no choice 'bagg'. Did you mean 'bag'?"
+    assert err == f"{wrong} (job: encoder=bagg)\n"
+
+
+def test_a_key_that_every_choice_of_a_sweep_has_is_set_in_all_of_them(tmp_path: Path) -> None:
+    code, out, err = run(tmp_path, "-m", "encoder=lstm,gru", "encoder.hidden_size=8")
+    assert (code, err) == (0, "")
+    assert out.count("trained with 1") == 2
+    for number, encoder in enumerate(("lstm", "gru")):
+        (written,) = tmp_path.glob(f"multirun/*/*/{number}/.hydra/overrides.yaml")
+        assert written.read_text() == f"- encoder={encoder}\n- encoder.hidden_size=8\n"
+
+
+def test_a_key_that_a_choice_of_a_sweep_does_not_have_names_the_job(tmp_path: Path) -> None:
+    code, out, err = run(tmp_path, "-m", "encoder=lstm,bag", "encoder.hidden_size=8")
+    assert (code, out) == (2, "")
+    wrong = "Error: There is no 'encoder.hidden_size'. Choose from: mode."
+    assert err == f"{wrong} (job: encoder=bag encoder.hidden_size=8)\n"
 
 
 def test_a_sweep_may_be_asked_for_between_overrides(tmp_path: Path) -> None:

@@ -10,8 +10,11 @@ from typing import Any
 
 import optuna
 import pytest
+import yaml
+from omegaconf import OmegaConf
 
 from seqclf.errors import UserError
+from seqclf.run.compose import compose
 from seqclf.run.job_ends import JobPruned
 from seqclf.run.pruning import Pruning
 from seqclf.run.search_settings import FOLDER, SearchSettings
@@ -20,6 +23,7 @@ from seqclf.run.study import open_study, read_study
 from seqclf.run.sweep_owner import SweepOwner, is_at_work
 
 ROOT = Path(__file__).parents[2]
+SPACES = ROOT / "conf" / "sweep" / "space"
 # `train` is a stand-in with a score of its own; the rest of the command is as it is. KILL and FAIL are job numbers.
 STAND_IN = """
 import json, os, sys, time, types
@@ -41,7 +45,8 @@ def train(config):
 
 sys.modules["seqclf.run.train"] = types.SimpleNamespace(train=train)
 seqclf.run.sweep_report._plots = lambda *_: []
-sys.argv = ["train.py", "-m", "sweep=optuna", "encoder=lstm", *sys.argv[1:]]
+encoder = [] if any(typed.startswith("encoder=") for typed in sys.argv) else ["encoder=lstm"]
+sys.argv = ["train.py", "-m", "sweep=optuna", *encoder, *sys.argv[1:]]
 train_main()
 """
 SETTINGS = SearchSettings(9, 1, "tpe", "median", 2, 0, "journal", 1, {}, None)
@@ -144,9 +149,19 @@ def test_what_is_typed_leaves_the_space_and_a_grid_tries_each_combination_once(t
 
 
 @pytest.mark.slow
-def test_two_searches_at_once_share_the_trials(tmp_path: Path) -> None:
-    folder = tmp_path / "sweep"
-    processes = [start(folder, "hydra.sweeper.n_trials=8", SLEEP="1") for _ in range(2)]
+def test_a_key_that_every_encoder_of_a_search_has_is_fixed_in_all_of_them(tmp_path: Path) -> None:
+    folder, typed = tmp_path / "sweep", ["encoder=lstm,gru", "encoder.hidden_size=8", "encoder.pooling=choice(mean)"]
+    assert search(folder, *typed, "hydra.sweeper.n_trials=6", "hydra.sweeper.sampler=random")[0] == 0
+    assert {params["encoder"] for params, _ in done(folder)} == {"lstm", "gru"}
+    assert all(set(params) == {"encoder", "optimizer.lr", "dropout"} for params, _ in done(folder))
+    assert "- encoder.hidden_size=8\n" in (folder / "0" / ".hydra" / "overrides.yaml").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("storage", ["journal", "sqlite"])
+def test_two_searches_at_once_share_the_trials(storage: str, tmp_path: Path) -> None:
+    folder, typed = tmp_path / "sweep", ["hydra.sweeper.n_trials=8", f"hydra.sweeper.storage={storage}"]
+    processes = [start(folder, *typed, SLEEP="1") for _ in range(2)]
     assert [process.wait(timeout=300) for process in processes] == [0, 0]
     for process in processes:
         process.communicate()
@@ -165,6 +180,7 @@ def test_two_searches_at_once_share_the_trials(tmp_path: Path) -> None:
         ("hydra.sweeper.sampler=grid", "hydra.sweeper.sampler=grid: optimizer.lr has endlessly many values"),
         ("encoder=last", "There is nothing to search: conf/sweep/space has no last.yaml"),
         ("+hydra.sweeper.space.dropout=0.3", "The search space of dropout: 0.3 is one value"),
+        ("+hydra.sweeper.space.dropout='interval(0'", "The search space of dropout: 'interval(0' cannot be read."),
     ],
 )
 @pytest.mark.slow
@@ -197,6 +213,19 @@ def test_a_space_is_in_hydras_words() -> None:
     assert typed["sizes"] in ("[3]", "[3,4]")
 
 
+@pytest.mark.parametrize("space", sorted(path.stem for path in SPACES.glob("*.yaml")))
+def test_a_space_names_keys_that_there_are(space: str) -> None:
+    group = "encoder" if (ROOT / "conf" / "encoder" / f"{space}.yaml").is_file() else "embedder"
+    config = compose(f"{group}={space}")
+    for override in parse_space(yaml.safe_load((SPACES / f"{space}.yaml").read_text())):
+        assert OmegaConf.select(config, override.get_key_element()) is not None, override.input_line
+
+
+def test_every_preset_has_a_space() -> None:
+    presets = {path.stem for group in ("encoder", "embedder") for path in ROOT.glob(f"conf/recipe/{group}/*.yaml")}
+    assert presets <= {path.stem for path in SPACES.glob("*.yaml")}
+
+
 def test_a_grid_has_every_combination() -> None:
     points = list(grid_points(parse_space({"a": "1,2", "b": "range(0, 3)"})))
     assert points == [{"a": a, "b": b} for a in (1, 2) for b in (0, 1, 2)]
@@ -215,6 +244,35 @@ def test_a_run_that_is_behind_the_others_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(JobPruned, match=r"after epoch 1, validation/accuracy 0\.7500"):
         callback.on_train_epoch_end(trainer, None)  # type: ignore[arg-type]
     assert read_study(tmp_path).get_trials()[3].intermediate_values == {1: 0.75}  # type: ignore[union-attr]
+
+
+def epochs_run(folder: Path, pruner: Any, skills: list[float]) -> list[int]:
+    """After how many of nine epochs each run was stopped; each is as good as its skill from the start."""
+    settings = SearchSettings(**{**SETTINGS.__dict__, "pruner": pruner})
+    study, ended = open_study(settings, folder, "validation/accuracy", "maximize", 9), []
+    for skill in skills:
+        trial = study.ask()
+        of_job = SearchSettings(**{**settings.__dict__, "trial": trial.number})
+        callback = Pruning(of_job, folder, "validation/accuracy", "max", 9)
+        for epoch in range(9):
+            trainer: Any = SimpleNamespace(
+                current_epoch=epoch, world_size=1, callback_metrics={"validation/accuracy": skill}
+            )
+            try:
+                callback.on_train_epoch_end(trainer, None)  # type: ignore[arg-type]
+            except JobPruned:
+                break
+        ended.append(epoch + 1)
+        study.tell(trial, skill)
+    return ended
+
+
+def test_hyperband_stops_runs_at_its_rungs_and_never_the_best(tmp_path: Path) -> None:
+    skills = [0.9, *(0.8 - 0.01 * worse for worse in range(29))]
+    ended = epochs_run(tmp_path / "hyperband", "hyperband", skills)
+    assert ended[0] == 9
+    assert set(ended) == {1, 3, 9}, "powers of the reduction factor, 3, and brackets in which none is stopped"
+    assert epochs_run(tmp_path / "none", "none", skills[:5]) == [9] * 5
 
 
 def test_half_a_line_that_a_killed_process_left_is_cut_off(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from seqclf.run.signals import Interrupted, Signals, handed_on
 
 ROOT = Path(__file__).parents[2]
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Left(SystemExit):
@@ -23,14 +24,13 @@ def leaving(monkeypatch: pytest.MonkeyPatch) -> Any:
     def leave(number: int, _: Any) -> None:
         raise Left(number)
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-    before = {number: signal.signal(number, leave) for number in numbers}
+    before = {number: signal.signal(number, leave) for number in NUMBERS}
     yield leave
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+@pytest.mark.parametrize("number", NUMBERS)
 def test_a_signal_is_remembered_and_takes_its_usual_way_afterwards(number: signal.Signals, leaving: Any) -> None:
     signals, reached = Signals(), []
 

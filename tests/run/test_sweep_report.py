@@ -16,7 +16,7 @@ from seqclf.errors import UserError
 from seqclf.run.launching import ended_in, was_done
 from seqclf.run.statistics import approximate_randomisation, bootstrap_interval_of_runs, mcnemar
 from seqclf.run.sweep_comparison import compare, interval
-from seqclf.run.sweep_jobs import SweepGroup, group_jobs, read_jobs, short_names, varied
+from seqclf.run.sweep_jobs import SweepGroup, group_jobs, read_jobs, short_names, short_values, varied
 from seqclf.run.sweep_plots import plot_sweep, share_explained
 from seqclf.run.sweep_report import report_sweep, sweep_report
 
@@ -187,6 +187,35 @@ def test_the_page_stands_alone_and_has_every_job(sweep: Path, capsys: pytest.Cap
         rows = list(csv.DictReader(file))
     assert [row["job"] for row in rows] == [str(number) for number in range(14)]
     assert float(rows[3]["test/accuracy"]) == json.loads((sweep / "3" / "metrics.json").read_text())["test/accuracy"]
+
+
+def test_long_values_are_shown_by_what_tells_them_apart() -> None:
+    folder = "/data/of/a/project/with/a/long/name/"
+    assert short_values([folder + "a/train.csv", folder + "b/train.csv"]) == {
+        folder + "a/train.csv": "…a/train.csv",
+        folder + "b/train.csv": "…b/train.csv",
+    }
+    assert short_values(["x" * 50, "short"]) == {"x" * 50: "x" * 31 + "…", "short": "short"}
+    alike = ["ab" + "x" * 50 + "c", "ba" + "x" * 50, "ab" + "x" * 50 + "d"]
+    assert short_values(alike) == {value: value for value in alike}, "what would be the same when cut stays whole"
+    assert short_values([]) == {}
+
+
+def test_lists_stay_in_the_table_and_what_failing_jobs_say_is_cut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, names in enumerate(("[lstm,gru]", "[gru]")):
+        write_job(tmp_path / str(number), "cnn", 0.1, number, 0.7, "validation/accuracy")
+        typed = tmp_path / str(number) / ".hydra" / "overrides.yaml"
+        typed.write_text(f"- seq2seq.names={names}\n- data.text=[title,body]\n")
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2" / "error.txt").write_text("MemoryError: " + "x" * 500)
+    report_sweep(tmp_path)
+    shown = capsys.readouterr().out
+    assert "names=[lstm,gru]" in shown
+    assert "data.text=[title,body]" in shown
+    assert "x" * 146 + "…" in shown
+    assert "x" * 500 in (tmp_path / "sweep.html").read_text()
 
 
 def test_one_job_has_nothing_to_be_plotted_or_compared_with(sweep: Path) -> None:
