@@ -28,7 +28,7 @@ from seqclf.run.search_space import grid_points, parse_space, suggest
 from seqclf.run.study import make_sampler, open_study
 from seqclf.run.sweep_owner import SweepOwner, is_at_work
 from seqclf.run.sweep_report import report_sweep
-from seqclf.run.swept_groups import only_value
+from seqclf.run.swept_groups import of_one_value
 
 if TYPE_CHECKING:
     import optuna
@@ -72,9 +72,8 @@ class Search:
                 "hydra/launcher=joblib, submitit_slurm or ray."
             )
         overrides = OverridesParser.create(config_loader=self.loader).parse_overrides(list(arguments))
-        self.typed = [override for override in overrides if only_value(override) is None]
-        typed_once = ((override.get_key_element(), only_value(override)) for override in overrides)
-        self.fixed = [f"{key}={value}" for key, value in typed_once if value is not None]
+        self.typed = [override for override in overrides if of_one_value(override) is None]
+        self.fixed = [one for one in map(of_one_value, overrides) if one is not None]
         self.known = {override.get_key_element() for override in overrides}
         first = self._first_job()
         monitor = str(OmegaConf.select(first, "monitor"))

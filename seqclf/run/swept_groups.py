@@ -27,12 +27,12 @@ def left_to_jobs(arguments: Sequence[str]) -> list[str]:
     return [_of_jobs(text, override) for text, override in zip(arguments, parsed, strict=True)]
 
 
-def only_value(override: Override) -> str | None:
-    """What is typed behind `KEY=`, where that is one value or a choice of one; None where it is several."""
+def of_one_value(override: Override) -> str | None:
+    """What every job has of an override, of one value or of a choice of one; None where it has several."""
     if not override.is_sweep_override():
-        return str(override.get_value_element_as_str())
+        return str(override.input_line)
     values = list(override.sweep_string_iterator()) if override.is_discrete_sweep() else []
-    return values[0] if len(values) == 1 else None
+    return f"{override.get_key_element()}={values[0]}" if len(values) == 1 else None
 
 
 def _of_jobs(text: str, override: Override | None) -> str:
@@ -44,7 +44,7 @@ def _of_jobs(text: str, override: Override | None) -> str:
     key, _, value = text.partition("=")
     left = f"{key}=choice({value})"
     of_sweep = _parsed(left)
-    of_job = None if of_sweep is None else _parsed(f"{key}={only_value(of_sweep)}")
+    of_job = None if of_sweep is None else _parsed(of_one_value(of_sweep) or "")
     return left if of_job is not None and repr(of_job.value()) == repr(override.value()) else text
 
 

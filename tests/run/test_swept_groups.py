@@ -1,7 +1,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from seqclf.run.swept_groups import left_to_jobs, only_value
+from seqclf.run.swept_groups import left_to_jobs, of_one_value
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,16 @@ def test_a_key_of_a_part_is_the_jobs_where_a_sweep_varies_a_group(typed: str, le
 
 
 @pytest.mark.parametrize(
-    ("typed", "value"),
-    [("a=8", "8"), ("a=choice(8)", "8"), ("a=[1,2]", "[1,2]"), ("a=8,9", None), ("a=interval(0,1)", None)],
+    ("typed", "of_jobs"),
+    [
+        ("a=8", "a=8"),
+        ("a=choice(8)", "a=8"),
+        ("+a=choice([1,2])", "+a=[1,2]"),
+        ("a=[1,2]", "a=[1,2]"),
+        ("~a", "~a"),
+        ("a=8,9", None),
+        ("a=interval(0,1)", None),
+    ],
 )
-def test_a_choice_of_one_is_one_value(typed: str, value: str | None) -> None:
-    assert only_value(OverridesParser.create().parse_override(typed)) == value
+def test_a_choice_of_one_is_one_value(typed: str, of_jobs: str | None) -> None:
+    assert of_one_value(OverridesParser.create().parse_override(typed)) == of_jobs
