@@ -16,7 +16,7 @@ help:
 	@echo 'make format                              mend the style'
 	@echo 'make bench                               speed, beside a plain torch loop'
 	@echo 'make parts                               docs/parts.md, the table of every part, anew'
-	@echo 'make results [ARGS="data=DIR"]            train what experiments are missing; their table in docs/results.md'
+	@echo 'make results [ARGS="data=DIR"]           train what experiments are missing; their table in docs/results.md'
 	@echo 'make clean                               remove the environment and what tools left'
 
 train: $(VENV)/seqclf.stamp
