@@ -86,7 +86,13 @@ def outputs(
     Yields:
         The numbers of the records of a batch `(B,)`, and the model's output for them.
     """
-    records = index_records(model.vocab, texts)
+    yield from outputs_of(model, index_records(model.vocab, texts), labels)
+
+
+def outputs_of(
+    model: Classifier, records: IndexedRecords, labels: Tensor | None = None
+) -> Iterator[tuple[npt.NDArray[np.int64], Mapping[str, Tensor]]]:
+    """The same of numbered records."""
     training = model.training
     model.eval()
     try:

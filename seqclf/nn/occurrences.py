@@ -15,8 +15,9 @@ def occurrences(keys: Tensor) -> Tensor:
         `(R, M)`.
     """
     ordered, order = keys.sort(dim=1)
-    begins = pad((ordered[:, 1:] != ordered[:, :-1]).to(keys.dtype), (1, 0))
-    run = begins.cumsum(dim=1)  # which distinct number of the row each is
+    before = pad(ordered, (1, 0))[:, :-1]  # of equal size: an exported graph then runs at rows of one number too
+    run = (ordered != before).to(keys.dtype).cumsum(dim=1)  # which distinct number of the row each is
+    run = run - run[:, :1]
     ones = torch.ones_like(keys)
     counts = torch.zeros_like(keys).scatter_add(1, run, ones).gather(1, run)
     return torch.zeros_like(keys).scatter(1, order, counts)

@@ -68,6 +68,11 @@ def export(
         raise UserError("int8=true is for format=onnx: torch.export writes weights as they are.")
     with run_settings(0, threads):
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
+        if classifier.vocab.frame is not None:
+            raise UserError(
+                "embedder=pretrained reads texts as its own tokenizer frames them, which plain ids do not say: it "
+                "cannot be exported. Export a model with embedder=word."
+            )
         file = Path(output)
         _check_beside(file, classifier.vocab)
         with (
@@ -110,7 +115,9 @@ def _draw(model: SequenceClassifier, format: str, file: Path) -> tuple[float, st
         except NotExported as reason:
             reasons.append(f"{name}: {reason}")
     parts = ", ".join(type(part).__name__ for part in (model.seq2vec_encoder, model.multifield_seq2vec_encoder) if part)
-    raise UserError(f"This model ({parts}) cannot be exported as {format}. " + " ".join(f"{each}." for each in reasons))
+    said = " ".join(f"{each}." for each in reasons)
+    other = " format=onnx draws graphs in another way." if format == "torch_export" else ""
+    raise UserError(f"This model ({parts}) cannot be exported as {format}. {said}{other}")
 
 
 def _quantized(model: SequenceClassifier, file: Path, output: Path) -> float:

@@ -13,7 +13,7 @@ from seqclf.inference.atomic import replacing
 from seqclf.inference.explanation_html import STYLE as MARKS
 from seqclf.run.charts import STYLE as CHARTS
 from seqclf.run.evidence import Evidence
-from seqclf.run.page import STYLE, section, table
+from seqclf.run.page import STYLE, facts, section
 from seqclf.run.report_data import by_length, by_presence, field_importance, repeated_texts
 from seqclf.run.report_errors import classes, confusions, label_errors, mistakes
 from seqclf.run.report_scores import calibration, learning_curves, precision_recall, scores
@@ -40,6 +40,7 @@ def write_report(
         file: where to.
     """
     stage = "test" if "test/accuracy" in metrics else "validation"
+    own = {name: value for name, value in metrics.items() if "/" not in name and name != "versions"}
     parts = [
         f"<h1>{escape(stage)} accuracy {metrics[f'{stage}/accuracy']:.4f}</h1>",
         scores(metrics, stage, evidence),
@@ -48,9 +49,9 @@ def write_report(
         classes(metrics, stage, evidence, model.output_classes),
         *([] if evidence is None else _looked_at(metrics, stage, evidence, model)),
         repeated_texts(counts, tables),
-        section("Data", table(("", ""), counts.items())),
-        section("Run", table(("", ""), [own for own in metrics.items() if "/" not in own[0] and own[0] != "versions"])),
-        section("Versions", table(("", ""), metrics["versions"].items())),
+        section("Data", facts(counts.items())),
+        section("Run", facts((own | {"seed": str(own["seed"])}).items())),
+        section("Versions", facts(metrics["versions"].items())),
     ]
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

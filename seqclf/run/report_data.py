@@ -17,7 +17,7 @@ from seqclf.data.source import Tables
 from seqclf.data.table import Table
 from seqclf.inference.predict import probabilities
 from seqclf.run.evidence import Evidence
-from seqclf.run.page import Html, bar, cut, section, table
+from seqclf.run.page import Html, bar, cut, facts, section, table
 
 GROUPS, PATTERNS, ODD = 6, 8, 5  # how many are shown
 ASKED = 1000  # records that are read again without a field
@@ -33,7 +33,8 @@ def by_length(evidence: Evidence) -> Html:
         inside = (lengths >= low) & ((lengths < high) | (high == edges[-1]))
         last = int(lengths[inside].max()) if inside.any() else 0
         if inside.any():
-            rows.append((f"{int(low)} to {last}", int(inside.sum()), bar(float(evidence.right[inside].mean()))))
+            tokens = f"{int(low)} to {last}" if low < last else str(last)
+            rows.append((tokens, int(inside.sum()), bar(float(evidence.right[inside].mean()))))
     return section("By length", table(("tokens", "records", "right"), rows)) if len(rows) > 1 else Html("")
 
 
@@ -63,7 +64,7 @@ def field_importance(model: SequenceClassifier, evidence: Evidence) -> Html:
     for column, name in enumerate(columns):
         without = [[*own[:column], "", *own[column + 1 :]] for own in texts]
         share = _right(model, without, evidence, chosen)
-        rows.append((name, bar(share), f"{share - whole:+.3f}"))
+        rows.append((name, bar(share), Html(f"{share - whole:+.3f}")))
     note = f"What becomes of {len(chosen):,} of these records when a field is not read; nothing is trained anew."
     return section("Fields", table(("left out", "right", ""), rows), note=note)
 
@@ -80,9 +81,7 @@ def repeated_texts(counts: Mapping[str, Any], tables: Tables) -> Html:
         if other is not None:
             twice += [(texts, split) for texts, _ in _rows(other, tables) if texts in labels]
     parts: list[str] = [
-        table(
-            ("", ""), [(name, counts[name]) for name in ("duplicates", "conflicting_labels", "leaks") if name in counts]
-        ),
+        facts((name, counts.get(name)) for name in ("duplicates", "conflicting_labels", "leaks")),
     ]
     for title, found in (("In training and in another split", twice), ("With two labels in training", odd)):
         if found:

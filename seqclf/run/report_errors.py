@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
 from typing import Any
@@ -14,7 +14,9 @@ from seqclf.inference.explain import explain
 from seqclf.inference.explanation_html import marked
 from seqclf.run.evidence import Evidence, Ints
 from seqclf.run.page import Html, bar, cut, section, table
+from seqclf.text.vocabulary import Vocabulary
 
+FEW = 12  # classes whose matrix has room
 PAIRS, GRID, CLASSES, MISTAKES, SUSPECTS = 15, 30, 60, 10, 15  # how many are shown
 LONGEST = 500  # characters of a text
 STEPS = 8  # of integrated gradients: a page wants the colours, not the last digit
@@ -70,8 +72,9 @@ def confusions(evidence: Evidence) -> Html:
         + "</tr>"
         for gold in most
     )
+    sort = "heat few" if len(most) <= FEW else "heat"
     grid = f'<p class="note">Rows are what the records are, columns what they were given. {note}</p>'
-    grid += f'<div class="wide"><table class="heat"><tr><th></th>{head}</tr>{lines}</table></div>'
+    grid += f'<div class="wide"><table class="{sort}"><tr><th></th>{head}</tr>{lines}</table></div>'
     listed = table(("is", "was given", "records", "share of the class"), rows) if rows else Html("<p>None is.</p>")
     return section("Classes that are confused", listed, grid)
 
@@ -88,8 +91,8 @@ def mistakes(model: SequenceClassifier, evidence: Evidence) -> Html:
     found = explain(model, texts, method="integrated_gradients", steps=STEPS) if taken_apart else []
     rows = []
     for place, at in enumerate(chosen):
-        said = _colours(found[place]) if taken_apart else _plain(model, texts[place])
-        what = Html(f"{escape(evidence.names(at, evidence.given))}<br><small>{sure[at]:.3f}</small>")
+        said = _colours(found[place]) if taken_apart else _plain(model.vocab, texts[place])
+        what = Html(f"<div>{escape(evidence.names(at, evidence.given))}<br><small>{sure[at]:.3f}</small></div>")
         rows.append(
             (evidence.rows[at], Html(f'<div class="text">{said}</div>'), evidence.names(at, evidence.gold), what)
         )
@@ -109,16 +112,15 @@ def label_errors(stage: str, evidence: Evidence) -> Html:
     rows = []
     for at in suspects[:SUSPECTS]:
         likely = int(evidence.probabilities[at].argmax())
-        text = Html(f'<div class="text">{_plain_texts(evidence, at)}</div>')
+        text = Html(f'<div class="text">{_plain(evidence.vocab, evidence.texts[at])}</div>')
         own = float(evidence.probabilities[at, evidence.gold[at]])
         rows.append((evidence.rows[at], text, evidence.names(at, evidence.gold), own, evidence.vocab.labels[likely]))
     note = (
         f"{len(suspects)} of {len(evidence.rows)} {stage} records are likelier of another class than records of "
         "that class usually are (confident learning, Northcutt et al. 2021). The model did not learn from them."
     )
-    return section(
-        "Labels that may be wrong", table(("row", "text", "label", "its probability", "likelier"), rows), note=note
-    )
+    listed = table(("row", "text", "label", "its probability", "likelier"), rows) if rows else Html("<p>None.</p>")
+    return section("Labels that may be wrong", listed, note=note)
 
 
 def suspected(probabilities: Any, gold: Ints) -> list[int]:
@@ -162,10 +164,8 @@ def _colours(explanation: Any) -> str:
     )
 
 
-def _plain(model: SequenceClassifier, texts: tuple[str, ...]) -> str:
-    named = zip(model.vocab.columns, texts, strict=True)
-    return "<br>".join(f"<small>{escape(name)}</small> {escape(cut(text, LONGEST))}" for name, text in named if text)
-
-
-def _plain_texts(evidence: Evidence, at: int) -> str:
-    return "<br>".join(escape(cut(text, LONGEST)) for text in evidence.texts[at] if text)
+def _plain(vocab: Vocabulary, texts: Sequence[str]) -> str:
+    named = [(name, escape(cut(text, LONGEST))) for name, text in zip(vocab.columns, texts, strict=True) if text]
+    if len(vocab.columns) == 1:
+        return "".join(text for _, text in named)
+    return "<br>".join(f"<small>{escape(name)}</small> {text}" for name, text in named)

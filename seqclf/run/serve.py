@@ -9,6 +9,7 @@ from rich.console import Console
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.errors import UserError
 from seqclf.inference.decision import Decision
+from seqclf.inference.predict import MAX_ROWS
 from seqclf.run.own_parts import import_part
 from seqclf.run.process import run_settings
 
@@ -19,6 +20,7 @@ def serve(
     port: int = 8000,
     max_records: int = 1000,
     max_bytes: int = 10_000_000,
+    max_batch: int = MAX_ROWS,
     top_k: int | None = None,
     abstain: float | None = None,
     thresholds: dict[str, float] | float | None = None,
@@ -36,6 +38,7 @@ def serve(
         port: 0 for any that is free.
         max_records: how many records one request may hold; 413 beyond.
         max_bytes: how long a request's body may be; 413 beyond.
+        max_batch: how many records of several requests are predicted together at most; 1 for each request alone.
         top_k: so many of the likeliest classes are told; all unless typed.
         abstain: below this probability of being right a record is given no label.
         thresholds: the least probability for a label to be given: one for all, or '{LABEL: 0.9}'.
@@ -52,12 +55,13 @@ def serve(
         from seqclf.run.server import make_app
     except ModuleNotFoundError as error:
         raise UserError(f"Serving needs {error.name}: pip install 'seqclf[serve]'.") from error
-    if max_records < 1 or max_bytes < 1 or not 0 <= port < 2**16:
-        raise UserError("max_records and max_bytes must be at least 1, and port between 0 and 65535.")
+    if min(max_records, max_bytes, max_batch) < 1 or not 0 <= port < 2**16:
+        raise UserError("max_records, max_bytes and max_batch must be at least 1, and port between 0 and 65535.")
     with run_settings(0, threads):
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
         decision.limits(classifier.vocab.labels)
-        config = uvicorn.Config(make_app(classifier, max_records, max_bytes, decision), host, port, log_level="warning")
+        app = make_app(classifier, max_records, max_bytes, decision, max_batch)
+        config = uvicorn.Config(app, host, port, log_level="warning")
         try:
             listening = config.bind_socket()
         except SystemExit as error:  # uvicorn has said why

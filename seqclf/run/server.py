@@ -18,9 +18,12 @@ from seqclf.errors import UserError, nearest
 from seqclf.inference.batching import Batcher
 from seqclf.inference.decision import Decision
 from seqclf.inference.predict import MAX_ROWS, probabilities, texts_of, told
+from seqclf.text.vocabulary import Vocabulary
 
 
-def make_app(model: SequenceClassifier, max_records: int, max_bytes: int, decision: Decision) -> FastAPI:
+def make_app(
+    model: SequenceClassifier, max_records: int, max_bytes: int, decision: Decision, max_batch: int = MAX_ROWS
+) -> FastAPI:
     """An application with `POST /predict`, `GET /model`, `GET /health` and its own description at `/docs`.
 
     Args:
@@ -28,12 +31,13 @@ def make_app(model: SequenceClassifier, max_records: int, max_bytes: int, decisi
         max_records: how many records one request may hold.
         max_bytes: how long the body of a request may be.
         decision: how labels are given.
+        max_batch: how many records of several requests are predicted together at most.
     """
 
     def answer(texts: Sequence[Any]) -> Sequence[Any]:
         return [*told(model, probabilities(model, texts).tolist(), decision)]
 
-    batcher = Batcher(answer, MAX_ROWS)
+    batcher = Batcher(answer, max_batch)
 
     @asynccontextmanager
     async def answering(_: FastAPI) -> AsyncIterator[None]:
@@ -76,7 +80,8 @@ def _add_refusals(app: FastAPI, max_bytes: int) -> None:
     @app.exception_handler(RequestValidationError)
     async def explain(_: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        return _refusal(422, ".".join(map(str, first["loc"])), str(first["msg"]))
+        place = [str(each) for each in first["loc"][1:4]]  # below the body; behind it, which type was tried
+        return _refusal(422, ".".join(place) if "records" in place else "body", str(first["msg"]))
 
 
 def _add_predict(app: FastAPI, model: SequenceClassifier, batcher: Batcher, max_records: int) -> None:
@@ -97,13 +102,24 @@ def _add_predict(app: FastAPI, model: SequenceClassifier, batcher: Batcher, max_
         try:
             texts = texts_of(model.vocab, records)
         except UserError as error:
-            return _refusal(422, "records", str(error))
+            return _refusal(422, _wrong_field(model.vocab, records), str(error))
         found = await batcher.ask(texts)
         return {"predictions": [{name: getattr(each, name) for name in answered.model_fields} for each in found]}
 
     predict.__annotations__ = {"request": asked, "return": Any}
     whole = create_model("Predictions", predictions=(list[answered], ...))  # type: ignore[valid-type]
     app.post("/predict", response_model=whole, summary="Labels and probabilities of records")(predict)
+
+
+def _wrong_field(vocab: Vocabulary, records: Sequence[dict[str, Any]]) -> str:
+    """The first cell that cannot be read."""
+    for at, record in enumerate(records):
+        for name, value in record.items():
+            try:
+                texts_of(vocab, [{name: value}])
+            except UserError:
+                return f"records.{at}.{name}"
+    return "records"
 
 
 def _schemas(model: SequenceClassifier) -> tuple[type[BaseModel], type[BaseModel]]:

@@ -67,7 +67,7 @@ class Subwords(Tokenization):
         """
         words: Counter[str] = Counter()
         for text in texts:
-            words.update(cut(self._cutter, text))
+            words.update(cut(self.cutter, text))
         return self.train_on(words)
 
     def train_on(self, words: Mapping[str, int]) -> Tokenizer:

@@ -122,10 +122,11 @@ class Tokenization:
 
     def cut(self, text: str) -> list[str]:
         """The words of a text, before any of them is known."""
-        return cut(self._cutter, text)[: self.max_length]
+        return cut(self.cutter, text)[: self.max_length]
 
     @cached_property
-    def _cutter(self) -> Tokenizer:
+    def cutter(self) -> Tokenizer:
+        """Cuts texts into words, and knows none of them."""
         return self._tokenizer(models.WordLevel())
 
     def _added(self, tokenizer: Tokenizer) -> Iterator[str]:

@@ -18,6 +18,7 @@ from seqclf.text.characters import Characters
 from seqclf.text.columns import Column
 from seqclf.text.frame import Frame
 from seqclf.text.label_sets import label_matrix
+from seqclf.text.numbering import Numbering
 from seqclf.text.pieces import Pieces
 from seqclf.text.tokenization import cut, well_formed
 from seqclf.text.vocabulary_files import LABELS_FILE, TOKENIZER_FILE, read_vocabulary
@@ -63,6 +64,7 @@ class Vocabulary:
         cross: bool = False,
     ) -> None:
         self.tokenizer = tokenizer
+        self._numbering = Numbering(tokenizer)
         self.frame = frame
         self.cross = cross
         self._first = 0 if frame is None else len(SPECIAL_TOKENS)  # the number of the tokenizer's id 0
@@ -173,9 +175,7 @@ class Vocabulary:
         Returns:
             The ids of all texts, one after another `(N,)`, and how many each text has `(texts,)`.
         """
-        encode_batch = getattr(self.tokenizer, "encode_batch_fast", self.tokenizer.encode_batch)
-        encodings = encode_batch([well_formed(text) for text in texts], add_special_tokens=False)
-        ids = [encoding.ids for encoding in encodings]
+        ids = self._numbering(texts)
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
         numbers = np.fromiter(chain.from_iterable(ids), dtype=np.int32, count=int(lengths.sum()))
         if self.frame is not None:

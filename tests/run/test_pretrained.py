@@ -10,6 +10,7 @@ import torch
 from seqclf import RunResult, SequenceClassifier, compose, train
 from seqclf.data.indexing import index_records
 from seqclf.errors import UserError
+from seqclf.run.export import export
 from tests.backbones import make_backbone
 
 QUICK = ("trainer.max_epochs=1", "trainer.progress_bar=false", "baselines=false", "data.batch_size=8")
@@ -70,6 +71,8 @@ def test_a_run_leaves_a_model_that_predicts_the_same_without_the_backbone(
         assert prediction.probability == pytest.approx(float(row["probability"]), abs=1e-6)
     alone = [model.predict([record])[0].probability for record in RECORDS]
     assert [each.probability for each in model.predict(RECORDS)] == pytest.approx(alone, abs=1e-6)
+    with pytest.raises(UserError, match="embedder=pretrained reads texts as its own tokenizer frames them"):
+        export(str(result.model_dir), str(tmp_path / "model.onnx"))
     twice = SequenceClassifier.from_pretrained(model.save_pretrained(tmp_path / "again"))
     assert [each.probability for each in twice.predict(RECORDS)] == pytest.approx(alone, abs=1e-6)
 

@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score
 from seqclf.run.charts import line_chart
 from seqclf.run.compose import compose
 from seqclf.run.evidence import read_evidence
+from seqclf.run.page import bar, facts, table
 from seqclf.run.report_errors import suspected
 from seqclf.run.report_scores import f1_intervals
 from seqclf.run.results import RunResult
@@ -157,6 +158,24 @@ def test_intervals_of_f1_are_those_of_drawing_records_one_by_one(several: bool) 
             return float(f1_score(gold, given, labels=labels, average=average, zero_division=0))
 
         assert own == pytest.approx(bootstrap_interval(score, gold, given, rounds=300), abs=0.02)
+
+
+def test_words_stand_left_numbers_right_and_nothing_is_not_listed() -> None:
+    shown = table(("is", "a", "records", "right"), [("<a>", "b", 12345, bar(0.5)), ("c", "", 1, bar(1.0))])
+    assert re.findall(r"<th( class=\"words\")?>(\w+)", shown) == [
+        (' class="words"', "is"),
+        (' class="words"', "a"),
+        ("", "records"),
+        ("", "right"),
+    ]
+    assert "<td>12,345</td>" in shown
+    assert "&lt;a&gt;" in shown
+    listed = facts([("unknown_labels", {}), ("leaks", {"a<b": 3, "test": 0.123456789}), ("git", None)])
+    assert "unknown" not in listed
+    assert "git" not in listed
+    assert "leaks</td>" in listed
+    assert "a&lt;b 3, test 0.1235" in listed
+    assert facts([("none", None)]) == ""
 
 
 def test_a_chart_places_its_points_on_its_axes() -> None:

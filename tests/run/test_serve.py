@@ -56,10 +56,10 @@ def test_records_are_answered_as_the_model_answers_them(client: TestClient) -> N
     ("body", "status", "field", "message"),
     [
         ({"records": [{"titel": "x"}]}, 422, "records.0.titel", "There is no field 'titel'. Did you mean 'title'?"),
-        ({"records": [{"title": 3}]}, 422, "records", "Record 0: 'title' must be text, but is 3"),
-        ({"records": [{"title": ["a"]}]}, 422, "body.records.0.title.str", "Input should be a valid string"),
-        ({"records": []}, 422, "body.records", "at least 1 item"),
-        ({"texts": []}, 422, "body.records", "Field required"),
+        ({"records": [{"title": 3}]}, 422, "records.0.title", "Record 0: 'title' must be text, but is 3"),
+        ({"records": [{"title": ["a"]}]}, 422, "records.0.title", "Input should be a valid string"),
+        ({"records": []}, 422, "records", "at least 1 item"),
+        ({"texts": []}, 422, "records", "Field required"),
         ({"records": [{"title": "x"}] * 4}, 413, "records", "There are 4 records; at most 3 are read at once"),
         ({"records": [{"title": "x" * 3000}]}, 413, "body", "at most 2000 are read"),
     ],
@@ -76,7 +76,9 @@ def test_what_is_wrong_is_said_with_the_field(
 def test_what_is_no_json_is_refused(client: TestClient) -> None:
     answer = client.post("/predict", content=b"{", headers={"content-type": "application/json"})
     assert answer.status_code == 422
-    assert "JSON" in answer.json()["detail"][0]["message"]
+    (detail,) = answer.json()["detail"]
+    assert detail["field"] == "body"
+    assert "JSON" in detail["message"]
 
 
 def test_it_describes_itself(client: TestClient) -> None:
@@ -100,6 +102,15 @@ def test_requests_of_the_same_time_are_predicted_together(client: TestClient) ->
     for (_, told), prediction in zip(answers, expected, strict=True):
         assert told["probabilities"] == pytest.approx(prediction.probabilities, abs=1e-6)
     assert client.app.state.batcher.calls - before < 60  # type: ignore[attr-defined]
+
+
+def test_each_request_alone_where_batches_are_of_one() -> None:
+    app = make_app(build(), max_records=3, max_bytes=2000, decision=Decision(), max_batch=1)
+    with TestClient(app) as client, ThreadPoolExecutor(4) as pool:
+        sizes = [1, 3, 2, 1, 3, 1]
+        found = pool.map(lambda size: client.post("/predict", json={"records": [{"title": "you"}] * size}), sizes)
+        assert [len(answer.json()["predictions"]) for answer in found] == sizes
+    assert app.state.batcher.calls == len(sizes)
 
 
 @pytest.mark.slow
