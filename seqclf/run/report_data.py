@@ -16,8 +16,10 @@ from seqclf.data.indexing import index_records
 from seqclf.data.source import Tables
 from seqclf.data.table import Table
 from seqclf.inference.predict import probabilities
+from seqclf.inference.spans import readable
 from seqclf.run.evidence import Evidence
 from seqclf.run.page import Html, bar, cut, facts, section, table
+from seqclf.text.label_sets import readable_cell
 
 GROUPS, PATTERNS, ODD = 6, 8, 5  # how many are shown
 ASKED = 1000  # records that are read again without a field
@@ -105,8 +107,8 @@ def _rows(own: Table, tables: Tables) -> Iterator[tuple[tuple[str, ...], str]]:
     label = [tables.label] if tables.label in own.columns else []
     width = len(tables.text)
     for row in islice(own.select([*tables.text, *label]), READ):
-        yield tuple(row.values[:width]), "".join(row.values[width:])
+        yield tuple(row.values[:width]), "".join(map(readable_cell, row.values[width:]))
 
 
 def _texts(texts: tuple[str, ...]) -> str:
-    return '<div class="text">' + "<br>".join(escape(cut(text, 300)) for text in texts if text) + "</div>"
+    return '<div class="text">' + "<br>".join(escape(cut(readable(text), 300)) for text in texts if text) + "</div>"

@@ -12,7 +12,8 @@ import numpy as np
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.inference.explain import explain
 from seqclf.inference.explanation_html import marked
-from seqclf.run.evidence import Evidence, Ints
+from seqclf.inference.spans import readable
+from seqclf.run.evidence import Evidence, Floats, Ints
 from seqclf.run.page import Html, bar, cut, section, table
 from seqclf.text.vocabulary import Vocabulary
 
@@ -82,23 +83,39 @@ def confusions(evidence: Evidence) -> Html:
 def mistakes(model: SequenceClassifier, evidence: Evidence) -> Html:
     """The mistakes that the model is surest of, with the words that spoke for what it said."""
     wrong = np.flatnonzero(~evidence.right)
-    sure = evidence.probabilities.max(axis=1)
+    sure, which = _mistaken(evidence)
     chosen = wrong[np.argsort(-sure[wrong], kind="stable")[:MISTAKES]].tolist()
     if not chosen:
         return Html("")
     texts = [evidence.texts[at] for at in chosen]
+    labels = [evidence.vocab.labels[which[at]] for at in chosen]
     taken_apart = model.vocab.frame is None
-    found = explain(model, texts, method="integrated_gradients", steps=STEPS) if taken_apart else []
+    found = explain(model, texts, labels, method="integrated_gradients", steps=STEPS) if taken_apart else []
     rows = []
     for place, at in enumerate(chosen):
         said = _colours(found[place]) if taken_apart else _plain(model.vocab, texts[place])
-        what = Html(f"<div>{escape(evidence.names(at, evidence.given))}<br><small>{sure[at]:.3f}</small></div>")
+        chance = f"{evidence.probabilities[at, which[at]]:.3f}"
+        how = f"{escape(labels[place])} {chance}" if evidence.multilabel else chance
+        what = Html(f"<div>{escape(evidence.names(at, evidence.given))}<br><small>{how}</small></div>")
         rows.append(
             (evidence.rows[at], Html(f'<div class="text">{said}</div>'), evidence.names(at, evidence.gold), what)
         )
-    note = "Blue words spoke for what was predicted, orange and dotted ones against it" if taken_apart else ""
-    note += f" (integrated gradients of the likeliest class, {STEPS} steps)." if taken_apart else ""
+    of = "the label that is furthest off" if evidence.multilabel else "what was predicted"
+    note = f"Blue words spoke for {of}, orange and dotted ones against it" if taken_apart else ""
+    note += f" (integrated gradients, {STEPS} steps)." if taken_apart else ""
     return section("The surest mistakes", table(("row", "text", "is", "was given"), rows), note=note)
+
+
+def _mistaken(evidence: Evidence) -> tuple[Floats, Ints]:
+    """How sure the model is of each record's prediction `(R,)`, and which class that is.
+
+    Of several labels it is the one that the model is furthest off about.
+    """
+    chances = evidence.probabilities
+    if evidence.multilabel:
+        off = np.where(evidence.given == 1, chances, 1 - chances)
+        chances = np.where(evidence.gold == evidence.given, -1.0, off)
+    return chances.max(axis=1), chances.argmax(axis=1)
 
 
 def label_errors(stage: str, evidence: Evidence) -> Html:
@@ -165,7 +182,7 @@ def _colours(explanation: Any) -> str:
 
 
 def _plain(vocab: Vocabulary, texts: Sequence[str]) -> str:
-    named = [(name, escape(cut(text, LONGEST))) for name, text in zip(vocab.columns, texts, strict=True) if text]
+    named = zip(vocab.columns, [escape(cut(readable(text), LONGEST)) for text in texts], strict=True)
     if len(vocab.columns) == 1:
         return "".join(text for _, text in named)
-    return "<br>".join(f"<small>{escape(name)}</small> {text}" for name, text in named)
+    return "<br>".join(f"<small>{escape(name)}</small> {text}" for name, text in named if text)

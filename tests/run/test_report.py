@@ -11,9 +11,9 @@ from sklearn.metrics import f1_score
 
 from seqclf.run.charts import line_chart
 from seqclf.run.compose import compose
-from seqclf.run.evidence import read_evidence
+from seqclf.run.evidence import Evidence, read_evidence
 from seqclf.run.page import bar, facts, table
-from seqclf.run.report_errors import suspected
+from seqclf.run.report_errors import _mistaken, suspected
 from seqclf.run.report_scores import f1_intervals
 from seqclf.run.results import RunResult
 from seqclf.run.statistics import bootstrap_interval
@@ -176,6 +176,18 @@ def test_words_stand_left_numbers_right_and_nothing_is_not_listed() -> None:
     assert "leaks</td>" in listed
     assert "a&lt;b 3, test 0.1235" in listed
     assert facts([("none", None)]) == ""
+
+
+def test_of_several_labels_the_one_that_is_furthest_off_counts() -> None:
+    gold, given = np.array([[1, 0, 1], [1, 0, 0]]), np.array([[1, 1, 0], [1, 0, 1]])
+    chances = np.array([[0.99, 0.7, 0.2], [0.9, 0.1, 0.6]])
+    texts: list[tuple[str, ...]] = [("a",), ("b",)]
+    sure, which = _mistaken(Evidence(vocabulary(";"), [0, 1], texts, gold, given, chances, 1.0, None, 2))
+    assert which.tolist() == [2, 2]
+    assert sure == pytest.approx([0.8, 0.6])
+    sure, which = _mistaken(Evidence(vocabulary(), [0, 1], texts, gold[:, 0], given[:, 1], chances, 1.0, None, 2))
+    assert which.tolist() == [0, 0]
+    assert sure == pytest.approx([0.99, 0.9])
 
 
 def test_a_chart_places_its_points_on_its_axes() -> None:
