@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -67,11 +69,13 @@ def serve(
         except SystemExit as error:  # uvicorn has said why
             raise UserError(f"{host}:{port} cannot be listened at; give another port=.") from error
         listening.listen(2048)
-        address = listening.getsockname()
-        example = json.dumps({"records": [dict.fromkeys(classifier.vocab.columns, "...")]})
-        console = Console(highlight=False)
-        console.print(f"http://{address[0]}:{address[1]} answers; Ctrl-C stops it. For example", soft_wrap=True)
-        console.print(
-            f"  curl -H 'Content-Type: application/json' -d '{example}' http://{address[0]}:{address[1]}/predict"
-        )
+        _greet(listening.getsockname(), classifier.vocab.columns)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _greet(address: Any, fields: Sequence[str]) -> None:
+    """Say where it listens, and how it is asked."""
+    example = json.dumps({"records": [dict.fromkeys(fields, "...")]})
+    console = Console(highlight=False)
+    console.print(f"http://{address[0]}:{address[1]} answers; Ctrl-C stops it. For example", soft_wrap=True)
+    console.print(f"  curl -H 'Content-Type: application/json' -d '{example}' http://{address[0]}:{address[1]}/predict")

@@ -124,9 +124,13 @@ class Tokenization:
         """The words of a text, before any of them is known."""
         return cut(self.cutter, text)[: self.max_length]
 
-    @cached_property
+    @property
     def cutter(self) -> Tokenizer:
         """Cuts texts into words, and knows none of them."""
+        return self._cutter
+
+    @cached_property
+    def _cutter(self) -> Tokenizer:
         return self._tokenizer(models.WordLevel())
 
     def _added(self, tokenizer: Tokenizer) -> Iterator[str]:
