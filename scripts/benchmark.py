@@ -157,7 +157,7 @@ def print_prediction(data: str, model: str, cfg: DictConfig, rounds: int) -> Non
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "records.parquet"
         write_table(pa.table(dict(zip(network.vocab.columns, zip(*texts, strict=True), strict=True))), file)
-        ways = [
+        ways: list[Callable[[], float]] = [
             lambda: min(taken_by(forward, network, batches) for batches in ready.values()),
             lambda: taken_by(deque, outputs_of(network, records), 0),
             lambda: taken_by(probabilities, network, texts),
