@@ -167,7 +167,8 @@ class SequenceClassifier(RecordEncoder, Pretrained):
         return (self.halving.encode(encode, batch) if self.halving and self.training else encode(batch)).flatten(1)
 
     def logits_from(self, vectors: Ragged, batch: RecordBatch) -> Tensor:
-        """Logits `(B, C)` without the wide term, from the vectors of the batch's tokens `(N, D)`."""
+        """Logits `(B, C)` without the wide term, if `word_vectors` of the batch were these `(N, D)`."""
+        vectors = self.text_field_embedder.in_context(vectors, batch.tokens)
         return self.head(self.encode(vectors, batch).flatten(1))
 
     def linear_term(self, batch: RecordBatch) -> tuple[Tensor, Tensor] | None:

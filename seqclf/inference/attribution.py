@@ -18,8 +18,8 @@ Method = Literal["integrated_gradients", "gradient_x_input", "leave_one_out"]
 class Differentiable(Classifier, Protocol):
     """A classifier whose logits can be taken apart: a function of the tokens' vectors, and a linear term beside it."""
 
-    def token_vectors(self, batch: RecordBatch) -> Ragged:
-        """The vectors of the tokens `(N, D)`."""
+    def word_vectors(self, batch: RecordBatch) -> Ragged:
+        """The vectors of the tokens before any context `(N, D)`."""
 
     def logits_from(self, vectors: Ragged, batch: RecordBatch) -> Tensor:
         """Logits `(B, C)` of the neural part alone, from the vectors of the tokens."""
@@ -37,7 +37,7 @@ class Attribution(NamedTuple):
     Attributes:
         values: `(N,)`.
         logits: of these classes `(B,)`.
-        baselines: the same logits where the vector of every token is zero `(B,)`.
+        baselines: the same logits where the vector of every token is zero `(B,)`, but of those that stand for no text.
     """
 
     values: Tensor
@@ -45,7 +45,9 @@ class Attribution(NamedTuple):
     baselines: Tensor
 
 
-def attribute(model: Differentiable, batch: RecordBatch, classes: Tensor, method: Method, steps: int) -> Attribution:
+def attribute(
+    model: Differentiable, batch: RecordBatch, classes: Tensor, method: Method, steps: int, kept: Tensor | None = None
+) -> Attribution:
     """Attribute the logits of classes to the tokens, by gradients.
 
     `integrated_gradients` (Sundararajan et al. 2017, https://arxiv.org/abs/1703.01365) sums the gradients on the way
@@ -59,31 +61,36 @@ def attribute(model: Differentiable, batch: RecordBatch, classes: Tensor, method
         classes: the class of each `(B,)`.
         method: one of the two.
         steps: points on the way.
+        kept: whether each token keeps its vector all the way `(N,)`, as those around texts do that a pretrained
+            model's tokenizer puts there; it adds nothing then. None where no token does.
     """
     training = model.training
     model.eval()
     try:
         # cuDNN refuses gradients of recurrent layers outside of training
         with torch.inference_mode(False), torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-            vectors = model.token_vectors(batch)
+            vectors = model.word_vectors(batch)
             values = vectors.values.detach()
+            start = torch.zeros_like(values) if kept is None else values * kept.unsqueeze(1)
             points, weights = _rule(steps) if method == "integrated_gradients" else ([1.0], [1.0])
             gradient = torch.zeros_like(values)
             for point, weight in zip(points, weights, strict=True):
-                at = (values * point).requires_grad_()
+                at = torch.lerp(start, values, point).requires_grad_()
                 logits = _chosen(model.logits_from(vectors.with_values(at), batch), classes)
                 gradient += weight * torch.autograd.grad(logits.sum(), at)[0]
         with torch.no_grad():
-            shares = (values * gradient).sum(dim=1)
-            ends = [vectors.with_values(values), vectors.with_values(torch.zeros_like(values))]
+            shares = ((values - start) * gradient).sum(dim=1)
+            ends = [vectors.with_values(values), vectors.with_values(start)]
             logits, baselines = (_chosen(model.logits_from(end, batch), classes) for end in ends)
             linear = model.linear_term(batch)
             if linear is None:
                 return Attribution(shares, logits, baselines)
             example = _example_of_token(batch)
             added = linear[0].gather(1, classes[example].unsqueeze(1)).squeeze(1)
+            always = torch.zeros_like(added) if kept is None else added * kept
             logits = (logits + linear[1][classes]).index_add(0, example, added)
-            return Attribution(shares + added, logits, baselines + linear[1][classes])
+            baselines = (baselines + linear[1][classes]).index_add(0, example, always)
+            return Attribution(shares + added - always, logits, baselines)
     finally:
         model.train(training)
 

@@ -14,11 +14,13 @@ from seqclf.errors import UserError, nearest
 from seqclf.inference.attribution import Differentiable, Method, attribute, completeness_errors
 from seqclf.inference.explanation_html import fragment, fragments
 from seqclf.inference.leave_one_out import leave_one_out
+from seqclf.inference.places import places_of
 from seqclf.inference.predict import Prediction, probabilities, told
 from seqclf.inference.spans import Span, readable, spans_of
 from seqclf.ragged import IntArray, Ragged
 
 MAX_EXAMPLES, MAX_TOKENS = 128, 8192  # of a batch; gradients need several times the memory of a prediction
+MAX_FRAMED_TOKENS = 1024  # of a pretrained model, whose layers are many and wide
 STEPS = 32
 
 
@@ -49,7 +51,8 @@ class Explanation:
         label: the class that is explained.
         prediction: what the model says of the record.
         texts: the text of each field, in which the offsets of `tokens` count.
-        tokens: every token in its order.
+        tokens: every token in its order, but those that a pretrained model's tokenizer puts around texts; one behind
+            the end of what the model reads adds 0.
         fields: what each field that is there adds; by gradients the sum over its tokens, else its own leaving out.
         logit: of the class, at temperature 1.
         baseline: the logit where no token says anything; None for `leave_one_out`.
@@ -103,13 +106,10 @@ def explain(
         One explanation per example, in order.
 
     Raises:
-        UserError: for a class or a method that there is not, another number of labels than of records, and for
-            gradients of a pretrained model.
+        UserError: for a class or a method that there is not, and another number of labels than of records.
     """
     if method not in get_args(Method):
         raise UserError(f"There is no method {method!r}. {nearest(str(method), get_args(Method))}")
-    if model.vocab.frame is not None and method != "leave_one_out":
-        raise UserError(f"A pretrained model's tokens are not taken apart by {method}: use method=leave_one_out.")
     if steps < 1:
         raise UserError(f"`steps` must be at least 1, but is {steps}.")
     predictions = list(told(model, probabilities(model, texts).tolist()))
@@ -144,18 +144,22 @@ def _by_gradients(
     steps: int,
 ) -> Iterator[tuple[IntArray, list[Explanation]]]:
     records = index_records(model.vocab, texts)
-    for rows in _batches(records.lengths):
+    most = MAX_TOKENS if model.vocab.frame is None else MAX_FRAMED_TOKENS
+    for rows in _batches(records.lengths, most):
         batch = records.batch(rows).to(model.device)
         chosen = torch.tensor([classes[row] for row in rows.tolist()], device=model.device)
-        found = attribute(model, batch, chosen, method, steps)
+        places = [places_of(model.vocab, spans[row]) for row in rows.tolist()]
+        kept = torch.from_numpy(np.concatenate(places) < 0).to(model.device)
+        found = attribute(model, batch, chosen, method, steps, kept)
         errors = completeness_errors(found, batch).tolist()
         with torch.no_grad():
             weights = _field_weights(model, model.field_weights(batch), batch.num_inputs)
         values, logits, baselines = (tensor.tolist() for tensor in found)
         explained, at = [], 0
         for place, row in enumerate(rows.tolist()):
-            own = values[at : at + len(spans[row])]
-            at += len(own)
+            read = places[place]
+            own = np.bincount(read + 1, values[at : at + len(read)], minlength=len(spans[row]) + 1)[1:].tolist()
+            at += len(read)
             tokens = _tokens(model, spans[row], own)
             fields = dict.fromkeys((token.field for token in tokens), 0.0)
             for token in tokens:
@@ -224,18 +228,19 @@ def _field_weights(
         for at in range(int(rows.offsets[record]), int(rows.offsets[record + 1])):
             side = record % num_inputs
             if model.vocab.segment is not None:
-                name = f"sentence {places[at] + 1}" + (f" of {side + 1}" if num_inputs > 1 else "")
+                name = f"{model.vocab.segment.removesuffix('s')} {places[at] + 1}"
+                name += f" of {side + 1}" if num_inputs > 1 else ""
             else:
                 name = names[side * width + places[at]]
             found[record // num_inputs].append((name, values[at]))
     return [tuple(own) for own in found]
 
 
-def _batches(lengths: IntArray) -> Iterator[IntArray]:
+def _batches(lengths: IntArray, most: int) -> Iterator[IntArray]:
     """Rows of like length together, longest first."""
     order = np.argsort(-lengths, kind="stable")
     at = 0
     while at < len(order):
-        size = max(1, min(MAX_EXAMPLES, MAX_TOKENS // int(lengths[order[at]])))
+        size = max(1, min(MAX_EXAMPLES, most // int(lengths[order[at]])))
         yield order[at : at + size]
         at += size

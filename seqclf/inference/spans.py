@@ -23,7 +23,8 @@ class Span:
             between them.
         end: the character behind its last one; `start` for a token that stands for no text, as `[SEP]`.
         text: these characters, or the name of such a token.
-        segment: which sentence of the column it stands in; 0 where a field is not cut.
+        segment: which sentence of the column it stands in; 0 where a field is not cut into sentences.
+        mark: whether it stands for no text, as `[SEP]`.
     """
 
     column: int
@@ -31,6 +32,7 @@ class Span:
     end: int
     text: str
     segment: int = 0
+    mark: bool = False
 
 
 def spans_of(vocab: Vocabulary, texts: Sequence[str]) -> list[Span]:
@@ -43,12 +45,12 @@ def spans_of(vocab: Vocabulary, texts: Sequence[str]) -> list[Span]:
     Returns:
         One span per token of the example, of all its records.
     """
-    width = len(vocab.fields)
+    width = vocab.width
     found: list[Span] = []
     for first in range(0, len(texts), width):
         record = [span for at in range(first, first + width) for span in _of_cell(vocab, texts[at], at)]
         if not record:
-            record = [Span(first, 0, 0, SPECIAL_TOKENS[EMPTY])]
+            record = [Span(first, 0, 0, SPECIAL_TOKENS[EMPTY], mark=True)]
         found += _joined(record) if vocab.join_fields and vocab.segment is None else record
     return found
 
@@ -66,7 +68,7 @@ def _of_cell(vocab: Vocabulary, cell: str, column: int) -> list[Span]:
         start = len(cell) - len(cell.lstrip())
         return [Span(column, start, start + len(cell.strip()), cell.strip())]
     whole = readable(cell)
-    if vocab.segment is None:
+    if vocab.segment != "sentences":
         return _of_text(vocab, whole, 0, column, 0)
     found: list[Span] = []
     at = 0
@@ -88,7 +90,7 @@ def _joined(record: list[Span]) -> list[Span]:
     for column, own in groupby(record, key=lambda span: span.column):
         if found:
             end = found[-1].end
-            found.append(Span(found[-1].column, end, end, SPECIAL_TOKENS[SEPARATOR]))
+            found.append(Span(found[-1].column, end, end, SPECIAL_TOKENS[SEPARATOR], mark=True))
         found += own
         del column
     return found

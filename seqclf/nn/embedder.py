@@ -34,6 +34,15 @@ class TokenEmbedder(nn.Module, ABC):
     def forward(self, ids: Ragged) -> Ragged:
         """Embed the ids `(N,)`; returns vectors `(N, output_dim)` over the same rows."""
 
+    def word_vectors(self, ids: Ragged) -> Ragged:
+        """The tokens' vectors before any context `(N, D)`, which explanations vary; by default those that it gives."""
+        out: Ragged = self(ids)
+        return out
+
+    def in_context(self, vectors: Ragged, ids: Ragged) -> Ragged:
+        """What it gives `(N, output_dim)` if its `word_vectors` of these ids `(N,)` were these `(N, D)`."""
+        return vectors
+
     def counted(self) -> tuple[int, int]:
         """How many tokens training computed since it was asked last, and how many of them are no padding."""
         return 0, 0
@@ -109,6 +118,24 @@ class TextFieldEmbedder(nn.Module):
             return tokens[COMPUTED]
         embedded = [embedder(self._ids(tokens, name)) for name, embedder in self.token_embedders.items()]
         out: Ragged = embedded[0].with_values(self.projection(self.combine([each.values for each in embedded])))
+        return out
+
+    def word_vectors(self, tokens: Mapping[str, Ragged]) -> Ragged:
+        """The tokens' vectors before any context `(N, D)`; those of several embedders combined."""
+        if len(self.token_embedders) > 1:
+            return self.forward(tokens)
+        [(name, embedder)] = self.token_embedders.items()
+        assert isinstance(embedder, TokenEmbedder)
+        return embedder.word_vectors(self._ids(tokens, name))
+
+    def in_context(self, vectors: Ragged, tokens: Mapping[str, Ragged]) -> Ragged:
+        """The vectors `(N, output_dim)` of tokens whose `word_vectors` were these `(N, D)`."""
+        if len(self.token_embedders) > 1:
+            return vectors
+        [(name, embedder)] = self.token_embedders.items()
+        assert isinstance(embedder, TokenEmbedder)
+        own = embedder.in_context(vectors, self._ids(tokens, name))
+        out: Ragged = own.with_values(self.projection(self.combine([own.values])))
         return out
 
     def padding(self) -> float | None:

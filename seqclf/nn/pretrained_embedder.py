@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -111,21 +112,27 @@ class PretrainedEmbedder(TokenEmbedder):
 
     def forward(self, ids: Ragged) -> Ragged:
         """Embed the ids `(N,)`; returns vectors `(N, output_dim)` over the same rows."""
-        special: Any = self.special
-        own = torch.where(ids.values < FIRST, special[ids.values.clamp(max=FIRST - 1)], ids.values - FIRST)
-        cells = torch.stack([own, self._segments(ids)], dim=1)  # (N, 2)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            if self.in_rows:
-                return ids.with_values(self._rows(cells, ids))
-            self._count(len(cells), sum(plan(ids.rows, ids.device, self.overhead).sizes))
-            return to_ragged(self.dense, ids.with_values(cells), self.overhead)
+            return self._embed(ids)
 
     overhead = Overhead(cells=30)
 
-    def dense(self, x: Tensor, lengths: Tensor, positions: Tensor) -> Tensor:
-        """Embed a rectangle of ids and segments `(S, L, 2)` of rows of these lengths `(S,)`; returns `(S, L, H)`."""
+    def dense(self, x: Tensor, lengths: Tensor, positions: Tensor, words: Tensor | None = None) -> Tensor:
+        """Embed a rectangle of ids and segments `(S, L, 2)` of rows of these lengths `(S,)`; returns `(S, L, H)`.
+
+        With `words (N, D)` each token's vector is one of these: `(S, L, 3)`, its place among them comes last.
+        """
         mask = torch.arange(x.shape[1], device=x.device) < lengths.unsqueeze(1)
-        return self._run(x, attention_mask=mask.long())
+        return self._run(x, words, attention_mask=mask.long())
+
+    def word_vectors(self, ids: Ragged) -> Ragged:
+        """What the model looks up for each token before its first layer `(N, D)`."""
+        table: Any = self.backbone.get_input_embeddings()
+        return ids.with_values(table(self._own(ids)))
+
+    def in_context(self, vectors: Ragged, ids: Ragged) -> Ragged:
+        """What it gives `(N, output_dim)` where the model looks up these vectors `(N, D)`."""
+        return self._embed(ids, vectors.values)
 
     def counted(self) -> tuple[int, int]:
         """How many tokens were computed in training since it was asked last, with padding and without."""
@@ -136,16 +143,37 @@ class PretrainedEmbedder(TokenEmbedder):
         """Add the low-rank layers to the model's own; it is an ordinary one then."""
         merge_low_rank(self.backbone)
 
-    def _rows(self, cells: Tensor, ids: Ragged) -> Tensor:
+    def _own(self, ids: Ragged) -> Tensor:
+        """The tokenizer's own ids `(N,)`."""
+        special: Any = self.special
+        return torch.where(ids.values < FIRST, special[ids.values.clamp(max=FIRST - 1)], ids.values - FIRST)
+
+    def _embed(self, ids: Ragged, words: Tensor | None = None) -> Ragged:
+        columns = [self._own(ids), self._segments(ids)]
+        if words is not None:
+            columns.append(torch.arange(len(words), device=words.device))
+        cells = torch.stack(columns, dim=1)  # (N, 2 or 3)
+        if self.in_rows:
+            return ids.with_values(self._rows(cells, ids, words))
+        self._count(len(cells), sum(plan(ids.rows, ids.device, self.overhead).sizes))
+        return to_ragged(partial(self.dense, words=words), ids.with_values(cells), self.overhead)
+
+    def _rows(self, cells: Tensor, ids: Ragged, words: Tensor | None) -> Tensor:
         rows = row_plan(ids.rows, ids.device)
         positions = host_to_device(ids.rows.places(), ids.device) + first_position(self.backbone.config)
         self._count(ids.rows.num_values, ids.rows.num_values)
-        return self._run(cells.unsqueeze(0), position_ids=positions.unsqueeze(0), rows=rows).squeeze(0)
+        return self._run(cells.unsqueeze(0), words, position_ids=positions.unsqueeze(0), rows=rows).squeeze(0)
 
-    def _run(self, x: Tensor, **options: Any) -> Tensor:
+    def _run(self, x: Tensor, words: Tensor | None, **options: Any) -> Tensor:
         if self.segments > 1:
             options["token_type_ids"] = x[..., 1]
-        out = self.backbone(input_ids=x[..., 0], output_hidden_states=self.mix is not None, **options)
+        table: Any = self.backbone.get_input_embeddings()
+        put = None if words is None else table.register_forward_hook(lambda *_: words[x[..., 2]])
+        try:
+            out = self.backbone(input_ids=x[..., 0], output_hidden_states=self.mix is not None, **options)
+        finally:
+            if put is not None:
+                put.remove()
         if self.mix is None:
             last: Tensor = out.last_hidden_state
             return last

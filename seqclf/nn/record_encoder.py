@@ -63,6 +63,10 @@ class RecordEncoder(nn.Module):
         vectors: Ragged = self.text_field_embedder(batch.tokens)
         return vectors
 
+    def word_vectors(self, batch: RecordBatch) -> Ragged:
+        """The vectors of a batch's tokens before any context `(N, D)`; a pretrained model begins with them."""
+        return self.text_field_embedder.word_vectors(batch.tokens)
+
     def encode(self, vectors: Ragged, batch: RecordBatch) -> Tensor:
         """Encode a batch whose tokens have these vectors `(N, D)`; returns `(B, I, output_dim)`."""
         return self._of_fields(self.pool(vectors, batch), batch)

@@ -86,8 +86,6 @@ def explore(
             "training": None if others is None else _kept(others[1], records),
             "records": records,
         }
-        if classifier.vocab.frame is not None:
-            page["unexplained"] = "A pretrained model's words are not taken apart here: scripts/explain.py does."
     _write(page, Path(output))
     return len(records)
 
@@ -182,8 +180,6 @@ def _attribute(
     model: SequenceClassifier, texts: Sequence[Sequence[str]], records: Sequence[dict[str, Any]], seconds: float
 ) -> None:
     """Say why of as many records as there is time for, at least of the first few."""
-    if model.vocab.frame is not None:
-        return
     end = time.perf_counter() + seconds
     order = sorted(range(len(records)), key=lambda at: (not records[at]["wrong"], -records[at]["sure"]))
     for first in range(0, len(order), PIECE):

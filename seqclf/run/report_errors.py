@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
+from seqclf.inference.attribution import Method
 from seqclf.inference.explain import explain
 from seqclf.inference.explanation_html import marked
 from seqclf.inference.spans import readable
@@ -89,11 +90,11 @@ def mistakes(model: SequenceClassifier, evidence: Evidence) -> Html:
         return Html("")
     texts = [evidence.texts[at] for at in chosen]
     labels = [evidence.vocab.labels[which[at]] for at in chosen]
-    taken_apart = model.vocab.frame is None
-    found = explain(model, texts, labels, method="integrated_gradients", steps=STEPS) if taken_apart else []
+    method: Method = "integrated_gradients" if model.vocab.frame is None else "gradient_x_input"  # which is cheaper
+    found = explain(model, texts, labels, method=method, steps=STEPS)
     rows = []
     for place, at in enumerate(chosen):
-        said = _colours(found[place]) if taken_apart else _plain(model.vocab, texts[place])
+        said = _colours(found[place])
         chance = f"{evidence.probabilities[at, which[at]]:.3f}"
         how = f"{escape(labels[place])} {chance}" if evidence.multilabel else chance
         what = Html(f"<div>{escape(evidence.names(at, evidence.given))}<br><small>{how}</small></div>")
@@ -101,8 +102,8 @@ def mistakes(model: SequenceClassifier, evidence: Evidence) -> Html:
             (evidence.rows[at], Html(f'<div class="text">{said}</div>'), evidence.names(at, evidence.gold), what)
         )
     of = "the label that is furthest off" if evidence.multilabel else "what was predicted"
-    note = f"Blue words spoke for {of}, orange and dotted ones against it" if taken_apart else ""
-    note += f" (integrated gradients, {STEPS} steps)." if taken_apart else ""
+    way = f"integrated gradients, {STEPS} steps" if method == "integrated_gradients" else "gradient x input"
+    note = f"Blue words spoke for {of}, orange and dotted ones against it ({way})."
     return section("The surest mistakes", table(("row", "text", "is", "was given"), rows), note=note)
 
 
