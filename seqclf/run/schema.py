@@ -68,7 +68,9 @@ def check_node(node: Node, path: str, beside: Node | None = None) -> None:
         known = signature_of(target)
     except UserError as error:
         if not target.startswith("seqclf."):
-            return  # a part of the user's own need not lie in a file; who builds it will say
+            for key, value in node.items():  # a part of the user's own need not lie in a file; who builds it will say
+                check_value(value, Parameter(), f"{path}.{key}")
+            return
         raise UserError(f"{path}._target_: {error}") from None
     known = {key: _like([value]) for key, value in (beside or {}).items()} | known
     known = {key: parameter for key, parameter in known.items() if key not in THREADED}
