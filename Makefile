@@ -6,10 +6,11 @@ ARGS ?=
 BIN := $(VENV)/bin
 WORKERS := 2
 
-.PHONY: help train test test-all check format bench parts results clean
+.PHONY: help train notebooks test test-all check format bench parts results clean
 
 help:
 	@echo 'make train [ARGS="encoder=cnn seed=2"]   train on the built-in data, or on what ARGS says'
+	@echo 'make notebooks                           open the notebooks in JupyterLab'
 	@echo 'make test                                the tests, without the slow ones'
 	@echo 'make test-all                            every test'
 	@echo 'make check                               style and types'
@@ -21,6 +22,9 @@ help:
 
 train: $(VENV)/seqclf.stamp
 	@$(BIN)/python train.py $(ARGS)
+
+notebooks: $(VENV)/jupyter.stamp
+	@$(BIN)/python -m jupyterlab --notebook-dir=notebooks $(ARGS)
 
 test: $(VENV)/test.stamp
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) $(ARGS)
@@ -55,6 +59,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/seqclf.stamp: EXTRAS =
+$(VENV)/jupyter.stamp: EXTRAS = [jupyter]
 $(VENV)/test.stamp: EXTRAS = [test]
 $(VENV)/dev.stamp: EXTRAS = [dev,test]
 $(VENV)/%.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python

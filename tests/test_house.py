@@ -37,6 +37,7 @@ BELOW = {
     "classifiers": GROUND | {"text", "nn", "inference", "build"},
     "run": GROUND | {"text", "nn", "data", "inference", "parts", "several", "token_features", "build", "classifiers"},
     "__init__": GROUND | {"text", "nn", "classifiers", "run"},
+    "__main__": {"run"},
 }
 # Where a library is at home; everywhere else it is unknown.
 HOMES = {

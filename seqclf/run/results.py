@@ -16,6 +16,7 @@ from rich.table import Table
 from seqclf.inference.atomic import replacing
 from seqclf.inference.small_table import small_table
 from seqclf.run.beside import job_label
+from seqclf.run.live_chart import in_notebook
 from seqclf.run.provenance import checkout
 
 SHOWN = ("accuracy", "f1_macro", "f1_weighted", "loss")
@@ -48,7 +49,7 @@ class RunResult:
             if f"{prefix}/accuracy" in self.metrics
         ]
         table = small_table([stage, *(name.replace("_", " ") for name in names)], rows)
-        return f"{table}<small>{escape(str(self.run_dir))}</small>"
+        return f"{table}<small>everything of this run: {escape(str(self.run_dir))}</small>"
 
 
 def versions() -> dict[str, str]:
@@ -70,8 +71,14 @@ def write_metrics(metrics: Mapping[str, Any], file: Path) -> None:
 
 
 def show(metrics: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
-    """Print the results beside the baselines, and where everything was written."""
+    """Print the results beside the baselines, and where everything was written.
+
+    In a notebook that is what a `RunResult` shows; a line tells the rest.
+    """
     console = Console(highlight=False)
+    if in_notebook():
+        print(_summary(metrics))
+        return
     stage = "test" if "test/accuracy" in metrics else "validation"
     table = Table(title=f"{job_label()}{stage} ({metrics[f'{stage}/records']:,.0f} records)", title_justify="left")
     table.add_column("")
@@ -84,16 +91,18 @@ def show(metrics: Mapping[str, Any], paths: Mapping[str, Path]) -> None:
             table.add_row(title, *(figure(metrics.get(f"{prefix}/{name}")) for name in names))
     with console:  # in one piece, since other jobs may write beside
         console.print(table)
-        console.print(
-            f"best epoch {metrics['best_epoch']} of {metrics['epochs']} "
-            f"by {metrics['monitor']} {metrics['score']:.4f}, "
-            f"{metrics['parameters']:,} parameters, {metrics['train/records_per_second']:,.0f} training records/s, "
-            f"{metrics['seconds']:.1f} s in all",
-            soft_wrap=True,
-        )
+        console.print(_summary(metrics), soft_wrap=True)
         width = max(map(len, paths))
         for title, path in paths.items():
             console.print(f"{title:<{width}}  {path}", soft_wrap=True)
+
+
+def _summary(metrics: Mapping[str, Any]) -> str:
+    return (
+        f"best epoch {metrics['best_epoch']} of {metrics['epochs']} by {metrics['monitor']} {metrics['score']:.4f}, "
+        f"{metrics['parameters']:,} parameters, {metrics['train/records_per_second']:,.0f} training records/s, "
+        f"{metrics['seconds']:.1f} s in all"
+    )
 
 
 def shown(metrics: Mapping[str, Any], prefix: str, usual: Sequence[str] = SHOWN) -> list[str]:

@@ -105,3 +105,18 @@ def test_tables_and_configuration_go_together() -> None:
         train(compose(*IN_MEMORY), test=frame())
     with pytest.raises(UserError, match="there are no tables in memory"):
         train(compose(*IN_MEMORY))
+
+
+def test_a_run_on_tables_in_memory_goes_on_with_the_same_tables_alone() -> None:
+    learned = frame()
+    first = train(compose(*IN_MEMORY), train=learned)
+    longer = [f"resume={first.run_dir}", "trainer.max_epochs=4"]
+    with pytest.raises(UserError, match=r"there are no tables in memory.*resumed by train\(cfg, train=\.\.\.\)"):
+        train(compose(*longer))
+    changed = learned.assign(body=learned["body"].str.upper())
+    with pytest.raises(UserError, match=r"train \(DataFrame\).*force=true"):
+        train(compose(*longer), train=changed)
+    again = train(compose(*longer), train=learned.copy())
+    assert (again.run_dir, again.metrics["epochs"]) == (first.run_dir, 4)
+    whole = train(compose(*IN_MEMORY, "trainer.max_epochs=4"), train=learned)
+    assert whole.metrics["epochs"] == 4
