@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqclf.backbone import CONFIG, find_backbone, tokenizer_files
 from seqclf.batch import SEPARATOR, SPECIAL_TOKENS
@@ -127,7 +127,7 @@ class PretrainedEmbedder(TokenEmbedder):
 
     def word_vectors(self, ids: Ragged) -> Ragged:
         """What the model looks up for each token before its first layer `(N, D)`."""
-        table: Any = self.backbone.get_input_embeddings()
+        table = self._table()
         return ids.with_values(table(self._own(ids)))
 
     def in_context(self, vectors: Ragged, ids: Ragged) -> Ragged:
@@ -142,6 +142,12 @@ class PretrainedEmbedder(TokenEmbedder):
     def merge(self) -> None:
         """Add the low-rank layers to the model's own; it is an ordinary one then."""
         merge_low_rank(self.backbone)
+
+    def _table(self) -> nn.Module:
+        """What the model looks its tokens up in."""
+        backbone: Any = self.backbone
+        table: nn.Module = backbone.get_input_embeddings()
+        return table
 
     def _own(self, ids: Ragged) -> Tensor:
         """The tokenizer's own ids `(N,)`."""
@@ -167,7 +173,7 @@ class PretrainedEmbedder(TokenEmbedder):
     def _run(self, x: Tensor, words: Tensor | None, **options: Any) -> Tensor:
         if self.segments > 1:
             options["token_type_ids"] = x[..., 1]
-        table: Any = self.backbone.get_input_embeddings()
+        table = self._table()
         put = None if words is None else table.register_forward_hook(lambda *_: words[x[..., 2]])
         try:
             out = self.backbone(input_ids=x[..., 0], output_hidden_states=self.mix is not None, **options)
