@@ -4,15 +4,19 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class UserError(Exception):
-    """A mistake in the user's input or configuration: one message, no traceback, exit code 2."""
+class Told(Exception):
+    """What is told in one message, without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in a notebook: the message alone."""
         return [f"Error: {self}"]
 
 
-class RunError(Exception):
+class UserError(Told):
+    """A mistake in the user's input or configuration: one message, no traceback, exit code 2."""
+
+
+class RunError(Told):
     """A run that cannot go on though nothing is wrong with its input: one message, no traceback, exit code 1."""
 
 
