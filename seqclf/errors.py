@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class Told(Exception):
+class MessageError(Exception):
     """What is told in one message, without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
@@ -12,11 +12,11 @@ class Told(Exception):
         return [f"Error: {self}"]
 
 
-class UserError(Told):
+class UserError(MessageError):
     """A mistake in the user's input or configuration: one message, no traceback, exit code 2."""
 
 
-class RunError(Told):
+class RunError(MessageError):
     """A run that cannot go on though nothing is wrong with its input: one message, no traceback, exit code 1."""
 
 
