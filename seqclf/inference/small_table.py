@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from html import escape
 
 STYLE = """
-.sq-table { font: 13px/1.4 system-ui, sans-serif; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.sq-table th, .sq-table td { padding: .15rem .7rem; text-align: left; color: inherit; background: none; }
-.sq-table td, .sq-table th { border-bottom: 1px solid #8884; overflow-wrap: anywhere; }
-.sq-table small { opacity: .75; }
+table.sq-table { font: 13px/1.4 system-ui, sans-serif; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+table.sq-table th, table.sq-table td { padding: .15rem .7rem; text-align: left; color: inherit; background: none; }
+table.sq-table th { white-space: nowrap; }
+table.sq-table td, table.sq-table th { border-bottom: 1px solid #8884; overflow-wrap: anywhere; }
+table.sq-table small { opacity: .75; }
 """
 
 
