@@ -9,7 +9,10 @@ from typing import Any
 
 from seqclf.run.charts import STYLE, Series, line_chart
 
-LAYOUT = ".sq-live { display: flex; flex-wrap: wrap; gap: 1rem; } .sq-live > div { flex: 0 1 24rem; }"
+LAYOUT = """
+.sq-live { display: flex; flex-wrap: wrap; gap: 1rem; } .sq-live > div { flex: 0 1 24rem; }
+.sq-live .legend { font-size: 12px; } .sq-live .key { margin-right: 1rem; }
+"""
 
 
 def in_notebook() -> bool:
