@@ -55,7 +55,6 @@ def outputs_of(cell: Any) -> str:
 def test_a_notebook_runs_and_shows_what_it_should(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("SEQCLF_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("PYTHONWARNINGS", "default")
     book = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         book, timeout=1200, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
