@@ -114,7 +114,7 @@ def test_a_run_on_tables_in_memory_goes_on_with_the_same_tables_alone() -> None:
     with pytest.raises(UserError, match=r"there are no tables in memory.*resumed by train\(cfg, train=\.\.\.\)"):
         train(compose(*longer))
     changed = learned.assign(body=learned["body"].str.upper())
-    with pytest.raises(UserError, match=r"train \(DataFrame\).*force=true"):
+    with pytest.raises(UserError, match=r"data.train has changed.*force=true"):
         train(compose(*longer), train=changed)
     again = train(compose(*longer), train=learned.copy())
     assert (again.run_dir, again.metrics["epochs"]) == (first.run_dir, 4)
