@@ -298,11 +298,11 @@ def test_a_step_costs_a_copy_and_asks_the_device_nothing() -> None:
 
 RANK = """
 import json, os, sys, warnings
-warnings.simplefilter("error")
 import torch
 import torch.distributed as dist
 from torchmetrics.classification import MulticlassAccuracy
 from seqclf.classifiers.metrics import StageMetrics
+warnings.simplefilter("error")  # of ours; what an old library says of another at import is its own affair
 
 file, rank = sys.argv[1], int(sys.argv[2])
 warnings.filterwarnings("ignore", module="torch")
