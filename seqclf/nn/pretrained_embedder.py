@@ -19,7 +19,7 @@ from seqclf.nn.backbone_layers import Layers
 from seqclf.nn.backbone_loading import checkpoint_layers, config_text, load_backbone
 from seqclf.nn.embedder import TokenEmbedder
 from seqclf.nn.low_rank import add_low_rank, merge_low_rank
-from seqclf.nn.row_attention import first_position, row_plan, use_row_attention
+from seqclf.nn.row_attention import first_position, row_plan, use_padded_attention, use_row_attention
 from seqclf.nn.scalar_mix import ScalarMix
 from seqclf.ragged import Ragged, host_to_device
 
@@ -133,6 +133,13 @@ class PretrainedEmbedder(TokenEmbedder):
     def in_context(self, vectors: Ragged, ids: Ragged) -> Ragged:
         """What it gives `(N, output_dim)` where the model looks up these vectors `(N, D)`."""
         return self._embed(ids, vectors.values)
+
+    def compile_kernel(self) -> None:
+        """Compile the model, in place: as one graph for padded rectangles of all sizes."""
+        if self.in_rows:
+            use_padded_attention(self.backbone)
+            self.in_rows = False
+        self.dense = torch.compile(self.dense, dynamic=True)  # type: ignore[method-assign]
 
     def counted(self) -> tuple[int, int]:
         """How many tokens were computed in training since it was asked last, with padding and without."""

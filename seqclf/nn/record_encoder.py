@@ -8,6 +8,7 @@ from seqclf.errors import UserError
 from seqclf.nn.embedder import TextFieldEmbedder
 from seqclf.nn.feedforward import FeedForward
 from seqclf.nn.per_field import PerFieldSeq2SeqEncoder, PerFieldSeq2VecEncoder
+from seqclf.nn.pretrained_embedder import PretrainedEmbedder
 from seqclf.nn.seq2seq_encoder import DenseSeq2SeqEncoder, Seq2SeqEncoder
 from seqclf.nn.seq2vec_encoder import DenseSeq2VecEncoder, Seq2VecEncoder
 from seqclf.ragged import Ragged, Rows
@@ -93,10 +94,12 @@ class RecordEncoder(nn.Module):
         return weighs.field_weights(seen[0])
 
     def compile_kernels(self) -> None:
-        """Compile the dense kernels of the encoders, in place: parameters keep their names, shells stay Python."""
+        """Compile the dense kernels of the encoders and pretrained models, in place: parameters keep their names."""
         for module in self.modules():
             if isinstance(module, DenseSeq2VecEncoder | DenseSeq2SeqEncoder) and module.compiles:
                 module.dense = torch.compile(module.dense, dynamic=True)  # type: ignore[method-assign]
+            elif isinstance(module, PretrainedEmbedder):
+                module.compile_kernel()
 
     def backbone_files(self) -> dict[str, str]:
         """The texts of the files that a pretrained model is known by, by their names in a model folder."""

@@ -66,6 +66,12 @@ def use_row_attention(backbone: nn.Module) -> bool:
     return True
 
 
+def use_padded_attention(backbone: nn.Module) -> None:
+    """Let a model that attends inside of rows read padded rectangles again."""
+    config: Any = backbone.config
+    config._attn_implementation = "sdpa"
+
+
 def first_position(config: Any) -> int:
     """The position id of the first token of a row."""
     return int(config.pad_token_id) + 1 if config.model_type in BEHIND_PADDING else 0

@@ -35,7 +35,8 @@ def make_callbacks(
         decay: how much of the average is kept in a step (ema).
         average_every: steps from one update of the average to the next (ema).
         average_from: the first epoch of the mean (swa): below 1 a share of all, from 1 on a number of epochs before it.
-        gradual_unfreezing: train the head alone in the first epoch, and one part more in each epoch after it.
+        gradual_unfreezing: train the head alone in the first epoch, and one part more in each epoch after it (of a
+            pretrained transformer one layer).
 
     Raises:
         UserError: for a setting that is out of bounds.

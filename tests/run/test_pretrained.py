@@ -10,7 +10,9 @@ import torch
 from seqclf import RunResult, SequenceClassifier, compose, train
 from seqclf.data.indexing import index_records
 from seqclf.errors import UserError
+from seqclf.run.checkpoints import read_weights
 from seqclf.run.export import export
+from seqclf.run.gradual_unfreezing import first_epochs
 from tests.backbones import make_backbone
 
 QUICK = ("trainer.max_epochs=1", "trainer.progress_bar=false", "baselines=false", "data.batch_size=8")
@@ -142,6 +144,34 @@ def test_rates_and_frozen_layers_are_what_was_typed(backbone: Path, table: Path,
     assert not [name for name in rates if "embeddings" in name or "layer.0" in name]
     decays = {names[id(parameter)]: group["weight_decay"] for group in groups for parameter in group["params"]}
     assert {decay for name, decay in decays.items() if name.endswith("bias") or "LayerNorm" in name} == {0.0}
+
+
+def test_the_layers_are_unfrozen_one_by_one(backbone: Path, table: Path, tmp_path: Path) -> None:
+    from seqclf.nn.backbone_loading import load_backbone
+
+    typed = ("callbacks.gradual_unfreezing=true", "trainer.max_epochs=2", "optimizer.lr=0.001", "scheduler=constant")
+    result = run(backbone, table, tmp_path, "multifield=none", *typed)
+    model = SequenceClassifier.from_pretrained(result.model_dir)
+    epochs = first_epochs(model)
+    assert {name: epoch for name, epoch in epochs.items() if "backbone" not in name} == {
+        "projection.weight": 0,
+        "projection.bias": 0,
+    }
+    start = load_backbone(str(backbone)).state_dict()
+    prefix = "text_field_embedder.token_embedders.tokens.backbone."
+    for name, weight in read_weights(result.run_dir / "checkpoints" / "last.ckpt").items():
+        own = name.removeprefix(prefix)
+        if own in start:
+            assert epochs[name] == (1 if "layer.1." in own else 2 if "layer.0." in own else 3), own
+            if "key.bias" not in own:  # whatever it is, the attention is the same
+                assert torch.equal(weight, start[own]) is (epochs[name] > 1), own
+
+
+def test_a_pretrained_model_is_trained_in_bfloat16_where_the_hardware_has_it(backbone: Path) -> None:
+    typed = ("embedder=pretrained", f"embedder.model={backbone}")
+    assert compose(*typed).trainer.precision == "auto"
+    assert compose(*typed, "trainer.precision=32").trainer.precision == 32
+    assert compose().trainer.precision == "32"
 
 
 @pytest.mark.parametrize(
