@@ -13,7 +13,7 @@ from seqclf.data.file_table import FileTable
 from seqclf.data.stream import text_lines
 from seqclf.data.table import Row
 from seqclf.errors import UserError
-from seqclf.text.label_sets import is_list, list_cell
+from seqclf.text.label_sets import is_list, list_cell, text_cell
 
 WITH_SENTENCES = "(with tokens.segment=sentences a list of them)"
 HEADER_RECORDS = 1000  # the columns are the keys of the first so many records
@@ -116,7 +116,7 @@ def _flat(pairs: list[tuple[str, Any]]) -> dict[str, str]:
         if key in record:
             raise _BadKeyError(key, "the key is given twice in one object")
         if isinstance(value, str):
-            record[key] = value
+            record[key] = text_cell(value)
         elif isinstance(value, list) and not any(isinstance(each, dict | list) for each in value):
             record[key] = list_cell(map(_text, value))
         elif isinstance(value, dict | list):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from seqclf.errors import UserError
+from seqclf.text.label_sets import text_cell
 
 LONGEST = 2**26  # characters in one line or one cell: far above any text, far below any memory
 BURST_BYTES = 2**26  # an archive may unpack to this much at any ratio
@@ -35,7 +36,7 @@ def text_lines(path: Path, encoding: str | None) -> Iterator[str]:
                 number += 1
                 if len(line) == LONGEST:
                     raise UserError(f"{path}, line {number}: longer than {LONGEST:,} characters. Is this a text file?")
-                yield line
+                yield text_cell(line)
     except UnicodeError as error:
         raise _undecodable(path, encoding) from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:

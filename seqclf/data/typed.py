@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, time, timedelta
 from decimal import Decimal
 
+from seqclf.text.label_sets import text_cell
+
 
 def as_text(value: object) -> str:
     """One value as text: dates as ISO 8601, `true` and `false`, numbers as Python writes them, None as nothing.
@@ -15,7 +17,7 @@ def as_text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value
+        return text_cell(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, date | time):  # a datetime is a date

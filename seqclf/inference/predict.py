@@ -18,7 +18,7 @@ from seqclf.errors import UserError, nearest
 from seqclf.inference.classifier import Classifier
 from seqclf.inference.decision import Decision
 from seqclf.text.columns import Column
-from seqclf.text.label_sets import list_cell
+from seqclf.text.label_sets import list_cell, text_cell
 from seqclf.text.vocabulary import Vocabulary
 
 Text = (
@@ -157,10 +157,10 @@ def _cell(value: Any, vocab: Vocabulary, name: str, at: int) -> str:
     if name in vocab.kinds:
         return _checked(value, vocab.kinds[name], place)
     if vocab.reads_lists and isinstance(value, Sequence) and all(isinstance(text, str) for text in value):
-        return value if isinstance(value, str) else list_cell(value)
+        return text_cell(value) if isinstance(value, str) else list_cell(value)
     if value is not None and not isinstance(value, str):
         raise UserError(f"{place} must be text, but is {value!r}.")
-    return value or ""
+    return text_cell(value or "")
 
 
 def _checked(value: Any, column: Column, place: str) -> str:

@@ -11,9 +11,14 @@ SEPARATOR = "|"  # between the labels of a cell, unless another is typed
 LIST = "\ufdd0"  # stands before each text of a list in a cell; Unicode keeps it free for what is inside of a program
 
 
+def text_cell(text: str) -> str:
+    """A text that comes from outside as one cell: where it holds the mark of lists, the cell has U+FFFD."""
+    return text.replace(LIST, "\ufffd")
+
+
 def list_cell(texts: Iterable[str]) -> str:
     """A list of texts as one cell of a table; `split_cell` makes it a list again."""
-    return "".join(LIST + text for text in texts) or LIST
+    return "".join(LIST + text_cell(text) for text in texts) or LIST
 
 
 def is_list(cell: str) -> bool:

@@ -12,22 +12,22 @@ from seqclf.errors import UserError
 ROWS = [("NA", "01"), ("b c", "1.0")]
 
 
-def save(path: Path) -> Path:
-    """The same two records in a file of any kind."""
+def save(path: Path, rows: list[tuple[str, str]] = ROWS) -> Path:
+    """The same records in a file of any kind."""
     name = path.name.removesuffix(".gz").lower()
     if name.endswith(".parquet"):
-        parquet.write_table(pa.table({"text": [a for a, _ in ROWS], "label": [b for _, b in ROWS]}), path)
+        parquet.write_table(pa.table({"text": [a for a, _ in rows], "label": [b for _, b in rows]}), path)
     elif name.endswith(".xlsx"):
         book = openpyxl.Workbook()
-        for row in [("text", "label"), *ROWS]:
+        for row in [("text", "label"), *rows]:
             book.active.append(row)
         book.save(path)
     else:
         if name.endswith(".jsonl"):
-            content = "".join(f'{{"text": "{a}", "label": "{b}"}}\n' for a, b in ROWS)
+            content = "".join(f'{{"text": "{a}", "label": "{b}"}}\n' for a, b in rows)
         else:
             separator = "\t" if name.endswith(".tsv") else ","
-            content = "".join(f"{a}{separator}{b}\n" for a, b in [("text", "label"), *ROWS])
+            content = "".join(f"{a}{separator}{b}\n" for a, b in [("text", "label"), *rows])
         data = content.encode()
         path.write_bytes(gzip.compress(data) if path.name.lower().endswith(".gz") else data)
     return path
@@ -40,6 +40,12 @@ def test_every_kind_of_file_gives_the_same_records(tmp_path: Path, ending: str) 
     assert [row.values for row in table.rows()] == ROWS
     assert [row.values for row in table.select(["label"])] == [("01",), ("1.0",)]
     assert [row.line for row in table.rows()] == ([1, 2] if ending in (".jsonl", ".jsonl.gz", ".parquet") else [2, 3])
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_mark_of_lists_in_a_file_makes_no_list(tmp_path: Path, ending: str) -> None:
+    rows = open_table(save(tmp_path / f"a{ending}", [("\ufdd0a", "b\ufdd0")])).rows()
+    assert [row.values for row in rows] == [("\ufffda", "b\ufffd")]
 
 
 def test_encoding_and_separator_are_passed_on(tmp_path: Path) -> None:

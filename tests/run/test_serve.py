@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -20,7 +21,7 @@ from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.errors import UserError
 from seqclf.inference.decision import Decision
 from seqclf.run.compose import compose, plain
-from seqclf.run.serve import serve
+from seqclf.run.serve import serve, without_delay
 from seqclf.run.server import make_app
 from seqclf.text.tokenization import Tokenization
 from seqclf.text.vocabulary import Vocabulary
@@ -135,3 +136,14 @@ def test_the_script_listens_at_the_machine_itself(tmp_path: Path) -> None:
         process.stdout.close()  # type: ignore[union-attr]
     with pytest.raises(UserError, match="port between 0 and 65535"):
         serve(str(folder), port=99999)
+
+
+def test_an_accepted_connection_sends_at_once() -> None:
+    with socket.socket() as listening:
+        without_delay(listening)
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+            with accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

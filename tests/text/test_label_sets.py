@@ -3,7 +3,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqclf.text.label_sets import LIST, is_list, label_matrix, list_cell, readable_cell, split_cell
+from seqclf.text.label_sets import (
+    LIST,
+    is_list,
+    label_matrix,
+    list_cell,
+    list_texts,
+    readable_cell,
+    split_cell,
+    text_cell,
+)
 
 NAMES = st.text(st.characters(exclude_characters=LIST, exclude_categories=("Cs",)), max_size=5)
 
@@ -23,6 +32,11 @@ def test_a_list_is_what_it_was(names: list[str]) -> None:
     assert is_list(cell)
     assert split_cell(cell) == list(dict.fromkeys(name for name in names if name and not name.isspace()))
     assert readable_cell(cell, ";") == ";".join(names)
+
+
+def test_a_text_with_the_mark_of_lists_stays_one_text() -> None:
+    assert text_cell(LIST + "a") == "\ufffda"
+    assert list_texts(list_cell([f"a{LIST}b", "c"])) == ["a\ufffdb", "c"]
 
 
 @given(st.lists(st.lists(st.integers(-1, 3), unique=True), max_size=5))
