@@ -53,7 +53,8 @@ def line_chart(
         return LEFT + across, HEIGHT - BOTTOM - (y - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
     parts = [f'<svg class="chart" role="img" aria-label="{escape(title)}" viewBox="0 0 {WIDTH} {HEIGHT}">']
-    for tick in _ticks(left, right):
+    whole = x_range is None and all(float(x).is_integer() for x, _ in points)
+    for tick in _ticks(left, right, least=1 if whole else 0):
         x, bottom = place(tick, low)
         parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom:.1f}"/>')
         parts.append(f'<text x="{x:.1f}" y="{bottom + 14:.1f}" text-anchor="middle">{tick:g}</text>')
@@ -97,9 +98,9 @@ def _ends(values: Sequence[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """About five round numbers between two."""
+def _ticks(low: float, high: float, least: float = 0) -> list[float]:
+    """About five round numbers between two, so far apart at least; there is no half of an epoch."""
     step = 10 ** math.floor(math.log10((high - low) / 4))
-    step *= next(factor for factor in (1, 2, 2.5, 5, 10) if (high - low) / (step * factor) <= 6)
+    step = max(least, step * next(factor for factor in (1, 2, 2.5, 5, 10) if (high - low) / (step * factor) <= 6))
     first = math.ceil(low / step - 1e-9)
     return [round(number * step, 10) for number in range(first, math.floor(high / step + 1e-9) + 1)]

@@ -142,7 +142,7 @@ def test_a_browser_filters_and_opens_a_record(folder: Path, tmp_path: Path) -> N
     dom = re.sub(r"<script.*?</script>", "", dom, flags=re.DOTALL)
     fitting = [own for own in data["records"] if own["gold"] == "a" and "f" in "".join(own["texts"]).lower()]
     assert f"{len(fitting)} of {len(data['records'])} records" in dom
-    assert 0 < dom.count('class="row') <= len(fitting)
+    assert 0 < dom.count('<button class="row') <= len(fitting)
     assert f"row {wanted['row']}: a, predicted {wanted['given']}" in dom
     assert "Weights of the fields" in dom
     assert "&lt;b&gt;" in dom

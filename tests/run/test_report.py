@@ -199,3 +199,11 @@ def test_a_chart_places_its_points_on_its_axes() -> None:
     assert line.groups() == even.groups()
     assert line_chart("t", [], "x", "y") == ""
     assert "nan" not in line_chart("t", [("one", [(1, 0.5)])], "x", "y")
+
+
+@pytest.mark.parametrize(
+    ("places", "marks"), [([1, 2], ["1", "2"]), ([1, 1.5, 2], ["1", "1.2", "1.4", "1.6", "1.8", "2"])]
+)
+def test_there_is_no_half_of_an_epoch(places: list[float], marks: list[str]) -> None:
+    chart = line_chart("t", [("one", [(x, 0.5) for x in places])], "epoch", "y")
+    assert re.findall(r'text-anchor="middle">([\d.]+)<', chart) == marks
