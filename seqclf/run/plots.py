@@ -38,7 +38,7 @@ def inline(figure: Figure, title: str) -> str:
         title: what stands above it, and what is read to those who do not see it.
     """
     written = BytesIO()
-    figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(written, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     data = b64encode(written.getvalue()).decode("ascii")
     text = escape(title)
     return f'<h2>{text}</h2>\n<img class="plot" alt="{text}" src="data:image/svg+xml;base64,{data}">'

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 IN_A_ROW = 3
 MANY = 6  # values of a key from which numbers are an axis and not names
-WIDE = 30.0  # times as large: from there on an axis is logarithmic
+WIDE = 10.0  # times as large: from there on an axis is logarithmic
 
 
 def plot_sweep(groups: Sequence[SweepGroup]) -> list[str]:
@@ -55,17 +55,31 @@ def plot_study(study: optuna.Study) -> list[str]:
         for title, plot in plots:
             try:
                 axes = plot(study)
-                figure = (axes if hasattr(axes, "figure") else axes.flat[0]).figure
-                several = hasattr(axes, "flat")
-                figure.set_size_inches(*((9.5, 3.5) if several else (7.5, 4.0)))
-                if not several:  # a tight layout sets the bar of colours in the middle of several
-                    figure.set_layout_engine("tight")
-                made.append(inline(figure, title))
+                if hasattr(axes, "flat"):
+                    _side_by_side(list(axes.flat))
+                    axes = axes.flat[0]
+                else:
+                    axes.figure.set_size_inches(7.5, 4.0)
+                    axes.figure.set_layout_engine("tight")
+                made.append(inline(axes.figure, title))
             except (ValueError, RuntimeError):  # too few trials, or all alike
                 continue
             finally:
                 pyplot.close("all")
     return made
+
+
+def _side_by_side(several: Sequence[Axes]) -> None:
+    """Room for the names below each of several plots; a tight layout would set the bar of colours between them."""
+    from matplotlib.ticker import NullFormatter
+
+    figure = several[0].get_figure(root=True)
+    assert figure is not None
+    figure.set_size_inches(max(9.5, 2.2 * len(several) + 1.5), 4.0)
+    for axes, name in zip(several, short_names([axes.get_xlabel() for axes in several]).values(), strict=True):
+        axes.set_xlabel(name)
+        axes.tick_params(axis="x", labelrotation=45)
+        axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def share_explained(jobs: Sequence[SweepJob], key: str) -> float:
