@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from seqclf.errors import RunError, UserError
 from seqclf.run.conf_path import conf_path
 from seqclf.run.job_ends import JobFailed, JobPruned, remove_unused
+from seqclf.run.kernel_cache import small_kernel_cache
 from seqclf.run.lean_imports import lean_imports
 from seqclf.run.signals import exit_on_signals
 
@@ -36,6 +37,7 @@ def train_main() -> None:
             print(training_help(arguments))
         return
     exit_on_signals()
+    small_kernel_cache()
     lean_imports()
     with _exit_codes():
         _run_hydra(arguments)
@@ -153,6 +155,7 @@ def _job(config: DictConfig) -> float | None:
     from seqclf.run.environment_values import environment_values, hide
     from seqclf.run.schema import check_config
 
+    small_kernel_cache()
     lean_imports()  # a sweep's job may have a process of its own
     announce_job()
     try:
@@ -208,6 +211,7 @@ def _run_script(target: str, first: str | None = None, folders: str | None = Non
         print(script_help(target))
         return
     exit_on_signals()
+    small_kernel_cache()
     lean_imports()
     with _exit_codes():
         from seqclf.run.arguments import script_arguments, with_folders, with_rest
