@@ -15,7 +15,7 @@ help:
 	@echo 'make test-all                            every test'
 	@echo 'make check                               style and types'
 	@echo 'make format                              mend the style'
-	@echo 'make bench                               speed, beside a plain torch loop'
+	@echo 'make bench [ARGS="data=DIR"]             speed, part by part; docs/performance.md'
 	@echo 'make parts                               docs/parts.md, the table of every part, anew'
 	@echo 'make results [ARGS="data=DIR"]           train what experiments are missing; their table in docs/results.md'
 	@echo 'make clean                               remove the environment and what tools left'
