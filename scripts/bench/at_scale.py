@@ -55,13 +55,13 @@ train(cfg)
 def measure(bench: Bench) -> None:
     """Build and train, for few records and for many."""
     many = int(bench.typed.get("records", "1000000"))
-    builds: dict[int, dict[str, float]] = {}
-    runs: dict[int, list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory(dir=bench.typed.get("disk")) as folder:
-        for records in (SMALL, many):
-            typed = [*BASE, *TRAINED, f"data.records={records}"]
-            builds[records] = watched(folder, "build", typed)
-            runs[records] = [watched(folder, "train", typed) for _ in range(bench.rounds)]
+        typed = {records: [*BASE, *TRAINED, f"data.records={records}"] for records in (SMALL, many)}
+        builds = {records: watched(folder, "build", arguments) for records, arguments in typed.items()}
+        runs: dict[int, list[dict[str, float]]] = {records: [] for records in typed}
+        for _ in range(bench.rounds):
+            for records, arguments in typed.items():
+                runs[records].append(watched(folder, "train", arguments))
     few, trained, built = runs[SMALL], runs[many], builds[many]
     name = f"{many:,} records"
     peak = f"{SMALL:,} records: {builds[SMALL]['peak']:.2f} GB; the imports alone: {built['imported']:.2f} GB; "

@@ -113,7 +113,8 @@ def against_fasttext(bench: Bench, data: str, python: str) -> None:
         last = curve[-1]
         seconds = float("inf") if reached is None else reached * ours["records"] / ours["rate"]
         shares.append(seconds / again["total_s"])
-    beside = f"`{' '.join(typed[:-1])}`; fastText's best {best['accuracy']:.3f} in {best['total_s']:.2f} s ({' '.join(setting_of(best))}); "
+    beside = f"`{' '.join(typed[:-1])}`; fastText's best {best['accuracy']:.3f} in {best['total_s']:.2f} s "
+    beside += f"({' '.join(setting_of(best))}); "
     beside += f"ours by epoch {' '.join(f'{value:.3f}' for value in curve)}"
     bench.keep("peers", f"bag, {data}: seconds to fastText's best accuracy", shares, 1.0, beside, at_most=True)
     ends = [last - best["accuracy"]]
