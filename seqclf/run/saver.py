@@ -93,8 +93,9 @@ class Saver(Callback):
         at_epoch_end(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save after the last epoch."""
+        """Save after the last epoch; no rank goes on to read the best before rank 0 has put it there."""
         self._save(trainer, 0)
+        trainer.strategy.barrier("best.ckpt")
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

@@ -29,6 +29,18 @@ def test_last_is_of_the_last_epoch_and_best_of_the_best(tmp_path: Path, monkeypa
     assert epochs == {"best": 0, "last": 2}
 
 
+def test_no_rank_goes_on_before_the_best_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there: dict[str, bool] = {}
+
+    def barrier(_: object, name: str = "") -> None:
+        there[name] = (tmp_path / "run" / "checkpoints" / "best.ckpt").exists()
+
+    monkeypatch.setattr("pytorch_lightning.strategies.SingleDeviceStrategy.barrier", barrier)
+    small = ("data=synthetic", "data.records=100", "baselines=false", "embedder.buckets=100", "trainer.max_epochs=1")
+    train(compose(*small, "trainer.progress_bar=false"), folder=tmp_path / "run")
+    assert there["best.ckpt"]
+
+
 # One process that forks: each child saves and saves until it is killed, and then what is there is read.
 KILLER = """
 import os, random, signal, sys, time
