@@ -119,10 +119,9 @@ class BatchSampler(Sampler[IntArray]):
         count = len(self.lengths) // world
         order = rng.permutation(len(self.lengths)) if self.classes is None else balanced_order(self.classes, rng)
         order = order[: count * world]
-        # One sort: by window first, by length inside it.
-        longest = int(self.lengths.max(initial=0)) + 1
-        windows = np.arange(len(order)) // (window * world)
-        order = order[np.argsort(windows * longest + self.lengths[order], kind="stable")]
+        for start in range(0, len(order), window * world):  # in place: of a billion records each array is 8 GB
+            own = order[start : start + window * world]
+            own[:] = own[np.argsort(self.lengths[own], kind="stable")]
         rounds = order.reshape(count, world)
         return rounds, self._edges(self.lengths[rounds[:, -1]], window)
 
