@@ -25,8 +25,8 @@ from seqclf import compose, train
 from seqclf.data.source import Source
 from seqclf.run.compose import plain
 from seqclf.run.linear_svm import joined, linear_svm, pick
+from seqclf.run.open_data import open_data
 from seqclf.run.statistics import approximate_randomisation
-from seqclf.run.train import open_data
 
 KEPT = Path("outputs/results.jsonl")
 KEPT_LINEAR = Path("outputs/results-linear.jsonl")

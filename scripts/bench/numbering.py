@@ -21,7 +21,7 @@ from seqclf import compose
 from seqclf.data.files import open_table
 from seqclf.data.table import Table
 from seqclf.run.compose import plain
-from seqclf.run.train import open_data
+from seqclf.run.open_data import open_data
 
 TIMES = 4  # how often the records are repeated
 LIST = 4096

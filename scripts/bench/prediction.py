@@ -26,7 +26,7 @@ from seqclf.data.indexing import index_records
 from seqclf.inference.predict import outputs_of, probabilities
 from seqclf.inference.predict_table import write_predictions
 from seqclf.run.compose import plain
-from seqclf.run.train import open_data
+from seqclf.run.open_data import open_data
 
 RECORDS = 4000  # that are predicted
 SIZES = (64, 256, 512)  # of the batches that lie ready; the fastest counts

@@ -22,8 +22,8 @@ from seqclf.build import build_classifier
 from seqclf.classifiers.clipping import clip_gradients
 from seqclf.data.sampler import BatchSampler
 from seqclf.run.compose import plain
+from seqclf.run.open_data import open_data
 from seqclf.run.progress import RunProgress
-from seqclf.run.train import open_data
 from seqclf.token_features import count_documents
 
 AIMS = {"trec6": 0.95, "ag_news": 0.99}

@@ -1,24 +1,28 @@
-"""Tables from files, by the ending of their name."""
+"""Tables from files, by the ending of their name, and from folders of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from seqclf.data.file_table import FileTable
+from seqclf.data.folder_table import FolderTable
 from seqclf.data.source import Source
 from seqclf.data.table import Table
 from seqclf.errors import UserError
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".csv.gz", ".tsv.gz", ".jsonl.gz", ".parquet", ".xlsx")
+HIDDEN = "._"  # names that begin so are not of records: what other programs keep beside them
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
 def open_table(
     path: str | Path, encoding: str | None = None, separator: str | None = None, sheet: str | None = None
 ) -> Table:
-    """A file as a table; what it is, its ending says, and nothing about it is guessed.
+    """A file as a table, or the files of a folder as one; what a file is, its ending says, and nothing is guessed.
 
     Args:
-        path: the file; its name ends in one of `ENDINGS`.
+        path: the file; its name ends in one of `ENDINGS`. Or a folder of such files, all of one kind, which are read in
+            the order of their names.
         encoding: of a text file; None for UTF-8.
         separator: of a csv or tsv file; None for the comma and the tab.
         sheet: of a workbook; None for the first one.
@@ -27,14 +31,46 @@ def open_table(
         The table, its header checked.
 
     Raises:
-        UserError: for a file that is missing, of an unknown kind, empty or broken.
+        UserError: for a file that is missing, of an unknown kind, empty or broken, and for a folder without such files,
+            with files of several kinds or columns, or with another folder in it.
     """
     path = Path(path).expanduser()
+    if not path.is_dir():
+        return _open_file(path, encoding, separator, sheet)
+    files = files_of(path)
+    other = next((file for file in files if _kind(file) != _kind(files[0])), None)
+    if other is not None:
+        raise UserError(f"{path} holds files of several kinds, {files[0].name} and {other.name}: give a folder of one.")
+    inner = next((entry for entry in sorted(path.iterdir()) if entry.is_dir() and entry.name[0] not in HIDDEN), None)
+    if inner is not None:
+        raise UserError(f"{inner} is a folder in a folder: its files would not be read. Give a folder of files.")
+    return FolderTable(path, [_open_file(file, encoding, separator, sheet) for file in files])
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files of records in a folder, by name; one that ends otherwise or begins with a dot or underscore is none.
+
+    Raises:
+        UserError: where there is none.
+    """
+    known = (path for path in folder.iterdir() if path.name.lower().endswith(ENDINGS) and path.name[0] not in HIDDEN)
+    files = sorted(known)
+    if not files:
+        raise UserError(f"{folder} has no file of records in it: they end in {', '.join(ENDINGS)}.")
+    return files
+
+
+def _kind(path: Path) -> str | None:
+    """The ending of a file's name that says what it is, whether it is packed or not."""
     ending = next((known for known in ENDINGS if path.name.lower().endswith(known)), None)
-    if ending is None:
+    return None if ending is None else ending.removesuffix(".gz")
+
+
+def _open_file(path: Path, encoding: str | None, separator: str | None, sheet: str | None) -> FileTable:
+    kind = _kind(path)
+    if kind is None:
         known = f"It must end in one of: {', '.join(ENDINGS)}."
         raise UserError(f"{path} is of an unknown kind, {path.suffix or 'without an ending'!r}. {known}")
-    kind = ending.removesuffix(".gz")
     if kind in _SEPARATORS:
         from seqclf.data.delimited import DelimitedTable
 
@@ -55,7 +91,7 @@ def open_table(
 
 
 class Files(Source):
-    """Your own files: one to learn from, and perhaps others to choose by and to test on.
+    """Your own files: one to learn from, and perhaps others to choose by and to test on; each may be a folder of files.
 
     Args:
         train: the file to learn from; None where a trained model is only evaluated.

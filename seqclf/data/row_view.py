@@ -43,6 +43,10 @@ class RowView(Table):
         super().allow_lists(*names)
         self.table.allow_lists(*names)
 
+    def at(self, line: int, column: str | None = None) -> str:
+        """The place in the table."""
+        return self.table.at(line, column)
+
     def fingerprint(self) -> str:
         """A hash of the table's and of which rows these are."""
         return hashlib.sha256(f"{self.table.fingerprint()} {self._which()}".encode()).hexdigest()

@@ -16,8 +16,10 @@ from seqclf.data.record_files import open_records
 from seqclf.data.records import IndexedRecords
 from seqclf.data.scan import Progress
 from seqclf.data.source import Source, Tables
-from seqclf.data.store_build import META, Settings, fill_store, is_whole
+from seqclf.data.store_build import META, fill_store, is_whole
 from seqclf.data.store_report import remarks
+from seqclf.data.store_settings import Settings
+from seqclf.data.store_shards import Each
 from seqclf.errors import UserError
 from seqclf.text.columns import from_plain, to_plain
 from seqclf.text.frame import frame_from_plain, frame_to_plain
@@ -83,6 +85,7 @@ def build_store(
     progress: Progress | None = None,
     multilabel: bool = False,
     cross: bool = False,
+    each: Each | None = None,
 ) -> Store:
     """Open the store of these records and settings; it is made where there is none, in bounded memory.
 
@@ -100,6 +103,7 @@ def build_store(
         progress: called as `progress(what, rows)` while the store is made.
         multilabel: whether a record may have any number of labels.
         cross: whether the two records of a pair become one sequence.
+        each: has other processes read the tables, each its own shards; the store is the same. None to read them here.
 
     Returns:
         The store; what deserves a word (labels not in training, records in both training and test) was logged.
@@ -119,7 +123,7 @@ def build_store(
     folder = cache / f"store-{_key(settings, cache)}"
 
     def build(empty: Path) -> None:
-        fill_store(empty, settings, progress or _silent)
+        fill_store(empty, settings, progress or _silent, each)
         if settings.stamps() != stamps:
             raise UserError("The data files were changed while they were read: run the same command again.")
 

@@ -38,6 +38,11 @@ class Part:
         self._rows: list[int] = []
         self._characters = 0
 
+    @property
+    def words(self) -> list[str]:
+        """The distinct words so far, where something looks inside of words."""
+        return [] if self._table is None else self._table.words
+
     def add(self, row: int, texts: tuple[str, ...]) -> None:
         """Take the record that stood in this row of the table."""
         self._records.append(texts)

@@ -56,6 +56,10 @@ class Table(ABC):
         """A cheap key of the same content: path, size and time of change in ns; None where there is no such thing."""
         return None
 
+    def shards(self) -> Sequence[Table]:
+        """The tables that can be read side by side, in order; together they hold the rows of this one."""
+        return [self]
+
     def select(self, names: Sequence[str]) -> Iterator[Row]:
         """All rows in order, each with only the values of these columns, in this order."""
         places = [self.column(name) for name in names]

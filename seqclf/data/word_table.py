@@ -34,6 +34,11 @@ class WordTable:
         for token in SPECIAL_TOKENS:
             self._number(token)
 
+    @property
+    def words(self) -> list[str]:
+        """The words, each at its place."""
+        return list(self._numbers)
+
     def encode(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Number the words of many texts by their place in this table.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import signal
 import tempfile
@@ -28,6 +29,14 @@ def ray_module(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise UserError(f"Ray is not installed ({error}): pip install 'seqclf[ray]'") from error
+
+
+def ray_data() -> Any:
+    """Ray Data, which shows no bars and tells of nothing but trouble."""
+    data = ray_module("ray.data")
+    data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    return data
 
 
 @contextmanager

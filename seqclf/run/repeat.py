@@ -17,6 +17,7 @@ from seqclf.inference.model_folder import MANIFEST_FILE
 from seqclf.parts import RUN_ROOMS, make
 from seqclf.run.compose import plain
 from seqclf.run.loaded_config import check_loaded
+from seqclf.run.open_data import SHARED_DATA_KEYS
 from seqclf.run.provenance import (
     PROVENANCE_FILE,
     checkout,
@@ -26,7 +27,7 @@ from seqclf.run.provenance import (
     read_provenance,
 )
 from seqclf.run.run_folder import run_folder
-from seqclf.run.train import SHARED_DATA_KEYS, train
+from seqclf.run.train import train
 
 log = logging.getLogger("seqclf")
 

@@ -26,7 +26,7 @@ log = logging.getLogger("seqclf")
 NEVER = "never"  # begin anew, even where the folder holds an unfinished run
 # What may be otherwise when a run goes on: none of it changes what is learned from which records.
 FREE = (("trainer",), ("logger",), ("baselines",), ("compile",), ("check",), ("resume",), ("force",), ("parts",))
-FREE_OF_DATA = (("data", "num_workers"),)
+FREE_OF_DATA = (("data", "num_workers"), ("data", "engine"))
 KEPT = (("trainer", "limit_train_batches"), ("trainer", "accumulate_grad_batches"))  # the order hangs on these
 Leaf = tuple[str, ...]
 

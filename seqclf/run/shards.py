@@ -6,18 +6,18 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from seqclf.data.files import ENDINGS
+from seqclf.data.files import files_of
 from seqclf.errors import UserError
 from seqclf.inference.atomic import replacing
 from seqclf.inference.row_writers import FORMATS
 from seqclf.run.predictor import Predictor
 from seqclf.run.process import run_settings
 from seqclf.run.progress import watching
-from seqclf.run.ray_cluster import cluster, ray_module
+from seqclf.run.ray_cluster import cluster, ray_data
+from seqclf.run.ray_each import Engine
 
-Engine = Literal["here", "ray"]
 SETTINGS = "_settings.json"  # whoever reads a folder of shards passes over names that begin so
 
 
@@ -67,13 +67,8 @@ def shards_of(folder: Path, output: Path) -> list[Shard]:
     Raises:
         UserError: where there is none, or where two would go into one.
     """
-    files = sorted(
-        path for path in folder.iterdir() if path.name.lower().endswith(ENDINGS) and path.name[0] not in "._"
-    )
-    if not files:
-        raise UserError(f"{folder} has no file of records in it: they end in {', '.join(ENDINGS)}.")
     shards: dict[str, Shard] = {}
-    for file in files:
+    for file in files_of(folder):
         name = file.name if file.suffix in FORMATS else f"{file.name}.csv"
         if name in shards:
             raise UserError(f"The predictions of {shards[name].input} and {file} would both be {name}: rename one.")
@@ -132,8 +127,7 @@ def _by_ray(predictor: Predictor, todo: Sequence[Shard], resume: bool, threads: 
                 return {"records": 0, "error": str(error)}
 
     with cluster() as workers:
-        data = ray_module("ray.data")
-        data.DataContext.get_current().enable_progress_bars = False
+        data = ray_data()
         items = [{"input": str(shard.input), "output": str(shard.output)} for shard in todo]
         pool = data.ActorPoolStrategy(size=min(workers, len(items)))
         rows = data.from_items(items, override_num_blocks=len(items)).map(Worker, num_cpus=1, compute=pool).take_all()

@@ -19,9 +19,9 @@ from seqclf.classifiers.multilabel_classifier import MultilabelClassifier
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
 from seqclf.data.datamodule import DataModule
 from seqclf.data.source import Source
-from seqclf.data.store import Store, build_store
+from seqclf.data.store import Store
 from seqclf.errors import UserError, nearest
-from seqclf.parts import RUN_ROOMS, Parts, is_part, make, resolve
+from seqclf.parts import Parts
 from seqclf.run.checkpoints import BEST, CHECKPOINTS, read_weights
 from seqclf.run.compose import plain
 from seqclf.run.computed_vectors import compute_once
@@ -30,11 +30,11 @@ from seqclf.run.fit import Training, fit, make_training
 from seqclf.run.init_from import Start
 from seqclf.run.loaded_config import check_targets
 from seqclf.run.memory import explaining
+from seqclf.run.open_data import open_data
 from seqclf.run.outputs import write_outputs
 from seqclf.run.own_parts import import_part
 from seqclf.run.precision import tensor_cores
 from seqclf.run.process import run_settings
-from seqclf.run.progress import watching
 from seqclf.run.provenance import Origin, origin_of, write_provenance
 from seqclf.run.ranks import joined, start_ranks, threads_of, to_be_started
 from seqclf.run.results import RunResult, git_commit, versions
@@ -42,12 +42,9 @@ from seqclf.run.resume import Saved, data_hashes, saved_run, typed_overrides
 from seqclf.run.run_folder import finish, run_folder
 from seqclf.run.schema import check_config
 from seqclf.run.tracker import tracking
-from seqclf.text.vocabulary import Vocabulary
-from seqclf.token_features import count_documents, word_indexers
+from seqclf.token_features import count_documents
 
 log = logging.getLogger("seqclf")
-
-SHARED_DATA_KEYS = ("batch_size", "max_tokens", "validation_size", "split_seed", "sampler", "num_workers")
 
 
 def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = (), folder: Path | None = None) -> RunResult:
@@ -72,6 +69,9 @@ def train(cfg: DictConfig | Mapping[str, Any], parts: Parts = (), folder: Path |
         return cross_validate(cfg, train, parts, folder)
     work = partial(train_rank, origin=origin_of(cfg), overrides=typed_overrides())
     if not config["check"] and to_be_started(config["trainer"]):
+        if config["data"].get("engine") == "ray":  # before the ranks take the processors of the cluster
+            own, start = _parts_and_start(config, parts)
+            open_data(config, own, None if start is None else start.vocab)
         return start_ranks(work, config, parts, folder)
     return work(config, parts, folder)
 
@@ -89,10 +89,7 @@ def train_rank(
         overrides: what was typed to compose it; None where that is not known.
     """
     began = time.perf_counter()
-    parts = [*parts, *(import_part(name) for name in config["parts"])]
-    start = None if config["init_from"] is None else Start(config["init_from"], parts)
-    if start is not None:
-        start.check(config)
+    parts, start = _parts_and_start(config, parts)
     ranks = nullcontext(folder) if config["check"] else joined(config["trainer"], folder)
     settings = run_settings(int(config["seed"]), threads_of(config["trainer"]))
     with ranks as folder, settings, tensor_cores(config["trainer"]["tf32"]):
@@ -118,38 +115,13 @@ def train_rank(
         return _run(config, source, store, model, folder, began, origin, record, saved)
 
 
-def open_data(config: Mapping[str, Any], parts: Parts = (), start: Vocabulary | None = None) -> tuple[Source, Store]:
-    """The source that `data` names, and the store of its numbered records; `start` is a vocabulary to be grown.
-
-    Raises:
-        UserError: for data that cannot be read, that the task does not read, or that leaves nothing to choose by.
-    """
-    node = {name: value for name, value in config["data"].items() if name not in SHARED_DATA_KEYS}
-    source: Source = make(node, "data", rooms=RUN_ROOMS)
-    task: type[SequenceClassifier] = resolve(str(config["task"]["_target_"]), "task", parts)
-    task.check_inputs(source.num_inputs)
-    tokenization = make(config["tokens"], "tokens", rooms=RUN_ROOMS)
-    if (tokenization if start is None else start).segment == "sentences":
-        source.allow_lists()
-    with watching() as progress:
-        store = build_store(
-            source,
-            tokenization,
-            validation_size=config["data"]["validation_size"],
-            split_seed=config["data"]["split_seed"],
-            join_fields=not is_part(config["multifield"]),
-            start=start,
-            word_indexers=word_indexers(config["embedder"], config.get("wide"), parts),
-            progress=progress,
-            multilabel=task.multilabel,
-            cross=config["task"].get("interaction") == "cross",
-        )
-    if store.validation is None or len(store.validation) == 0:
-        raise UserError(
-            f"None of the {len(store.train)} training records is left to choose the epoch by. Give "
-            "data.validation=FILE, or more records, or a larger data.validation_size."
-        )
-    return source, store
+def _parts_and_start(config: Mapping[str, Any], parts: Parts) -> tuple[Parts, Start | None]:
+    """The user's own classes, those that the configuration names among them, and the model to start from."""
+    parts = [*parts, *(import_part(name) for name in config["parts"])]
+    start = None if config["init_from"] is None else Start(config["init_from"], parts)
+    if start is not None:
+        start.check(config)
+    return parts, start
 
 
 def check_monitor(model: SequenceClassifier) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tokenizers import Tokenizer, models, trainers
 
 from seqclf.batch import SPECIAL_TOKENS, UNKNOWN
-from seqclf.text.tokenization import well_formed
+from seqclf.text.tokenization import frequent, well_formed
 
 
 def grow(tokenizer: Tokenizer, texts: Iterable[str], min_count: int = 1, max_size: int | None = None) -> Tokenizer:
@@ -25,9 +25,23 @@ def grow(tokenizer: Tokenizer, texts: Iterable[str], min_count: int = 1, max_siz
     """
     if not isinstance(tokenizer.model, models.WordLevel):
         return tokenizer
-    known = tokenizer.get_vocab(with_added_tokens=False)
     counted = _count(tokenizer, texts, min_count)
-    new = [word for word in sorted(counted, key=counted.__getitem__) if word not in known]
+    return _grown(tokenizer, sorted(counted, key=counted.__getitem__), max_size)
+
+
+def grow_on(
+    tokenizer: Tokenizer, words: Mapping[str, int], min_count: int = 1, max_size: int | None = None
+) -> Tokenizer:
+    """The same from words, and how often the texts hold each."""
+    if not isinstance(tokenizer.model, models.WordLevel):
+        return tokenizer
+    return _grown(tokenizer, frequent(words, min_count), max_size)
+
+
+def _grown(tokenizer: Tokenizer, words: Iterable[str], max_size: int | None) -> Tokenizer:
+    """The tokenizer with those of these words that are new, in this order."""
+    known = tokenizer.get_vocab(with_added_tokens=False)
+    new = [word for word in words if word not in known]
     if max_size is not None:
         new = new[: max(0, max_size + len(SPECIAL_TOKENS) - len(known))]
     plain = json.loads(tokenizer.to_str())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -111,9 +111,18 @@ class Tokenization:
             special_tokens=list(SPECIAL_TOKENS),
         )
         counting.train_from_iterator(map(well_formed, texts), trainer)
+        return self._knowing(counting.get_vocab())
+
+    def train_on(self, words: Mapping[str, int]) -> Tokenizer:
+        """The same from words, as `cut` gives them, and how often the training texts hold each."""
+        known = [*SPECIAL_TOKENS, *frequent(words, self.min_count)]
+        bound = None if self.max_size is None else self.max_size + len(SPECIAL_TOKENS)
+        return self._knowing({word: place for place, word in enumerate(known[:bound])})
+
+    def _knowing(self, words: dict[str, int]) -> Tokenizer:
+        """A tokenizer that numbers these words so, and those of the file behind them."""
         # Training registers the special tokens as strings to be found in any text; a tokenizer made anew does not.
-        words = counting.get_vocab()
-        for word in self._added(counting):
+        for word in self._added(self.cutter):
             words.setdefault(word, len(words))
         tokenizer = self._tokenizer(models.WordLevel(vocab=words, unk_token=SPECIAL_TOKENS[UNKNOWN]))
         if self.max_length is not None:
@@ -160,6 +169,11 @@ def _apart() -> pre_tokenizers.Split:
 def well_formed(text: str) -> str:
     """The text with U+FFFD for every lone surrogate, which UTF-8 cannot hold and `tokenizers` refuses."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def frequent(words: Mapping[str, int], min_count: int) -> list[str]:
+    """The words that are there as often as `min_count`, the most frequent first, then in the order of the alphabet."""
+    return sorted((word for word, count in words.items() if count >= min_count), key=lambda word: (-words[word], word))
 
 
 def cut(tokenizer: Tokenizer, text: str) -> list[str]:

@@ -60,7 +60,7 @@ def test_encoding_and_separator_are_passed_on(tmp_path: Path) -> None:
         ("trian.csv", r"trian\.csv does not exist\. Did you mean 'train\.csv'\?"),
         ("completely-other.csv", r"completely-other\.csv does not exist\. Choose from: train\.csv"),
         ("nowhere/train.csv", r"nowhere/train\.csv does not exist: there is no folder .*nowhere"),
-        ("folder.csv", r"folder\.csv is a folder"),
+        ("folder.csv", r"folder\.csv has no file of records in it"),
         ("train.xls", r"train\.xls is of an unknown kind, '\.xls'.* \.csv, .*\.xlsx"),
         ("train", r"train is of an unknown kind, 'without an ending'"),
         ("train.gz", r"train\.gz is of an unknown kind, '\.gz'"),

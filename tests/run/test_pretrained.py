@@ -130,7 +130,7 @@ def test_low_rank_layers_are_merged_or_kept_apart(backbone: Path, table: Path, t
 def test_rates_and_frozen_layers_are_what_was_typed(backbone: Path, table: Path, tmp_path: Path) -> None:
     from seqclf.build import build_classifier
     from seqclf.run.compose import plain
-    from seqclf.run.train import open_data
+    from seqclf.run.open_data import open_data
 
     typed = ("embedder.lr=0.01", "embedder.layer_decay=0.5", "embedder.freeze_layers=1", "optimizer.lr=0.1")
     data = ("data=files", f"data.train={table}", "data.label=label")
