@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from seqclf.data.source import Source
-from seqclf.parts import make
+from seqclf.parts import RUN_ROOMS, make
 from seqclf.run.compose import compose, plain
 from seqclf.run.conf_path import conf_path, read_yaml
-from seqclf.run.train import RUN_ROOMS, SHARED_DATA_KEYS, train
+from seqclf.run.open_data import SHARED_DATA_KEYS
+from seqclf.run.train import train
 
 datasets: Any = pytest.importorskip("datasets")
 
