@@ -18,7 +18,6 @@ from seqclf.data.sampler import BatchSampler
 from seqclf.ragged import IntArray
 
 PICTURE = Path("docs/growth.png")
-TOKENS = 20_000  # of a step, at most
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,12 @@ class Shape:
     vocabulary: int = 20_000
     classes: int = 4
     records: int = 2_000
+    batch: int = 64
 
 
 AXES: dict[str, list[Shape]] = {
-    "fields": [Shape(tokens=5, fields=count) for count in (1, 10, 100, 1000)],
-    "tokens of a record": [Shape(tokens=count) for count in (8, 80, 800, 8000)],
+    "fields": [Shape(tokens=2, batch=8, fields=count) for count in (1, 10, 100, 1000)],
+    "tokens of a record": [Shape(tokens=count, batch=8) for count in (2, 20, 200, 2000)],
     "vocabulary": [Shape(vocabulary=count) for count in (1_000, 10_000, 100_000, 1_000_000)],
     "classes": [Shape(classes=count) for count in (2, 20, 200, 2_000)],
     "records": [Shape(records=count) for count in (1_000, 10_000, 100_000, 1_000_000)],
@@ -68,13 +68,12 @@ def measure(bench: Bench) -> None:
 
 def seconds_of_a_record(model: str, shape: Shape) -> float:
     """Whole steps of training, and the plan of an epoch, divided by the records; the first step warms up."""
-    batch = max(1, min(64, TOKENS // (shape.fields * shape.tokens)))
-    few = replace(shape, records=max(3 * batch, min(shape.records, 2_000_000 // (shape.fields * shape.tokens))))
+    few = replace(shape, records=max(3 * shape.batch, min(shape.records, 2_000_000 // (shape.fields * shape.tokens))))
     spread = np.random.default_rng(1).integers(max(1, shape.tokens // 2), 3 * shape.tokens // 2 + 1, (few.records, 1))
     made = records(np.repeat(spread, shape.fields, axis=1), shape.vocabulary, shape.classes)
     network = classifier(vocabulary(shape.vocabulary, shape.classes, shape.fields), f"encoder={model}", "wide=none")
     steps = Steps(network)
-    sampler = BatchSampler(made.lengths, batch, seed=1)
+    sampler = BatchSampler(made.lengths, shape.batch, seed=1)
     planned = taken_by(lambda: len(sampler)) / len(made)
     batches = [indices for indices, _ in zip(sampler, range(3), strict=False)]
     labels = [made.batch(indices).labels for indices in batches]

@@ -168,7 +168,7 @@ def own(bench: Bench, data: str, typed: Sequence[str]) -> dict[str, Any]:
         "rate": result.metrics["train/records_per_second"],
         "accuracy": result.metrics["test/accuracy"],
         "records": sum(1 for _ in open_table(bench.file(data, "train")).rows()),
-        "curve": curve,
+        "curve": curve[: int(result.metrics["epochs"])],  # the best epoch is validated once more
         "predicts": statistics.median(predicts),
     }
 

@@ -28,7 +28,7 @@ from seqclf.inference.predict_table import write_predictions
 from seqclf.run.compose import plain
 from seqclf.run.open_data import open_data
 
-RECORDS = 4000  # that are predicted
+RECORDS = 4000  # that are predicted; predicted=N
 SIZES = (64, 256, 512)  # of the batches that lie ready; the fastest counts
 AIM = 0.95  # of the forward pass, on ag_news
 
@@ -42,7 +42,8 @@ def measure(bench: Bench) -> None:
             network = build_classifier(config, store.vocabulary).eval()
             table = source.tables().train
             assert table is not None
-            texts = [row.values for row in islice(table.select(network.vocab.columns), RECORDS)]
+            count = int(bench.typed.get("predicted", RECORDS))
+            texts = [row.values for row in islice(table.select(network.vocab.columns), count)]
             with tempfile.TemporaryDirectory() as folder:
                 found = in_turn(ways(network, texts, Path(folder)), bench.rounds)
             rates = {way: len(texts) / statistics.median(seconds) for way, seconds in found.items()}

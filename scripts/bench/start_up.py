@@ -32,7 +32,7 @@ def measure(bench: Bench) -> None:
             "first optimiser step, store cached": (["-c", FIRST_STEP, *run], 0, 3.5),
             "`python -c pass`": (["-c", "pass"], 0, None),
             TORCH: (["-c", "import torch"], 0, None),
-            "`python -c 'import pytorch_lightning'`": (["-c", "import pytorch_lightning"], 0, None),
+            "`python -c 'import torch._dynamo'`": (["-c", "import torch._dynamo"], 0, None),
         }
         arms = {
             name: lambda command=command, expected=expected: seconds_of(command, bench.clock, expected)
