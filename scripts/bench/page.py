@@ -83,9 +83,9 @@ SECTIONS = (
     Section(
         "growth",
         "Growth",
-        "Whole training steps of about 20,000 tokens at most, on made-up records, and the plan of an epoch with "
-        "them. The figure is the exponent between the last two points: how the seconds of a record grow with the "
-        "axis, over the last decade; 1 for fields and tokens, 0 for the others, and 0.1 to spare."
+        "Whole training steps on made-up records, 64 a batch (8 along fields and tokens), and the plan of an epoch"
+        " with them. The figure is the exponent between the last two points: how the seconds of a record grow with the"
+        " axis, over the last decade; 1 for fields and tokens, 0 for the others, and 0.1 to spare."
         "\n\n![records a second](growth.png)",
         "Left, where little is in a batch, the fixed cost of a step flattens the lines. A transformer attends "
         "from every token to every other: its seconds grow with the square of a field's tokens. An "
