@@ -34,7 +34,8 @@ SECTIONS = (
         "Start-up",
         "Whole processes, imports and all, in turn, the first round not counted. The first optimiser step is that"
         " of a default run on 2,000 synthetic records whose store is cached; the process ends behind it.",
-        "The aims are of a machine where `import torch` takes 1.4 s; nothing of ours can be quicker than the imports.",
+        "The aims were set on a machine where `import torch` takes 1.4 s; nothing can be quicker than the imports"
+        " that it needs, so each time stands beside that of `import torch` here too.",
     ),
     Section(
         "training",
@@ -42,8 +43,8 @@ SECTIONS = (
         "`train.py` with everything on (loss, accuracy, bar, clipping, schedule) against a loop of ten lines around"
         " the same model, batches and optimiser, in float32: behind every step of the run, one of the loop. Batches of"
         " 64, for the bag 512. In brackets every epoch but the first.",
-        "What a step costs beside the loop's is Lightning's: its hooks and checks around a step, the same "
-        "whatever the model; so the shorter the steps, the further the ratio is from 1.",
+        "About half of what a step costs beside the loop's is Lightning's: hooks and checks around it, the same "
+        "whatever the model. So the shorter the steps, the further the ratio is from 1.",
     ),
     Section(
         "fields",
@@ -56,7 +57,7 @@ SECTIONS = (
         "at random, those *of like length* as training draws them. *2 fields*: against two calls of the encoder, "
         "each field padded alone.",
         "The ratio follows the cells of the rectangle for each token, which are the data's. The aims are those of"
-        " a sketch on data of its own.",
+        " a sketch on data of its own, and stand beside the batches as they come.",
     ),
     Section(
         "numbering",
@@ -78,7 +79,7 @@ SECTIONS = (
         "Made-up records of three fields (3, 8 and 12 words), each process its own: the largest `RssAnon`, memory"
         " that is no mapped file, sampled every 20 ms, while the store is built and while a bag is trained on it "
         "with batches of 512; records a second over a hundred steps.",
-        "`what=at_scale records=10000000 disk=DIR` does it with ten million, which are 25 CPU minutes.",
+        "`what=at_scale records=10000000 disk=DIR` does it with ten million: half an hour of a core to build.",
     ),
     Section(
         "growth",
@@ -94,14 +95,14 @@ SECTIONS = (
     Section(
         "peers",
         "Other programs",
-        "Their own training on the same texts, at the same widths and the same batch size, in turn with "
+        "Their own training on the same texts, at the same batch size, in turn with "
         "`train.py` and its defaults: records a second over the epochs after the first, accuracy on test, and "
         "prediction from texts. fastText: the setting of six (5, 10, 25 epochs, 16 and 100 dimensions) that is "
         "best on test.",
-        "The aims against AllenNLP, flair and spaCy count on a processor that multiplies bfloat16 (AMX), where "
-        "training is twice as fast; where there is none, they are out of reach: a hand-written loop around the "
-        "model is no faster than what the section above shows. fastText's seconds are of its whole call, ours of "
-        "the epochs up to the first that is as good on test.",
+        "AllenNLP's widths are ours; spaCy's are its own. The aims against AllenNLP, flair and spaCy were set for"
+        " a processor with AMX, on which bfloat16 trains about twice as fast (`trainer.precision=auto` takes it);"
+        " this one has none. fastText's seconds are of its whole call, ours of the epochs up to the first that is"
+        " as good on test.",
     ),
 )
 HEAD = """# Performance

@@ -117,8 +117,8 @@ def against_fasttext(bench: Bench, data: str, python: str) -> None:
     beside += f"({' '.join(setting_of(best))}); "
     beside += f"ours by epoch {' '.join(f'{value:.3f}' for value in curve)}"
     bench.keep("peers", f"bag, {data}: seconds to fastText's best accuracy", shares, 1.0, beside, at_most=True)
-    ends = [last - best["accuracy"]]
-    bench.keep("peers", f"bag, {data}: accuracy at the end beyond fastText's best", ends, 0.0, "", "accuracy")
+    ends = [100 * (last - best["accuracy"])]
+    bench.keep("peers", f"bag, {data}: accuracy at the end beyond fastText's best", ends, 0.0, "", "points")
     found = [own(bench, data, typed)["predicts"] for _ in range(bench.rounds)]
     rates = [peer(bench, "fasttext", data, python, setting_of(best))["infer_from_text_samples_s"] for _ in found]
     beside = f"{middle(found):,.0f} records/s, fastText {middle(rates):,.0f}"
