@@ -64,7 +64,7 @@ def measured(
         _, store = open_data(config)
         for name, seconds in store.report["seconds"].items():
             passes[name].append(seconds)
-        return sum(store.report["seconds"].values())
+        return float(sum(store.report["seconds"].values()))
 
     table = open_table(file)
     found = in_turn(
