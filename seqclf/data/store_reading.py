@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -17,6 +17,7 @@ from seqclf.data.record_files import RecordsWriter
 from seqclf.data.scan import Progress, Scan, scan
 from seqclf.data.store_part import Part
 from seqclf.data.store_settings import Settings
+from seqclf.text.cutter import Cutter
 from seqclf.text.growth import grow
 from seqclf.text.sentences import segments
 from seqclf.text.vocabulary import Vocabulary
@@ -43,8 +44,33 @@ class Reading(ABC):
         """
 
     @abstractmethod
+    def count(
+        self, chosen: npt.NDArray[np.bool_], cutter: Cutter, longest: int | None
+    ) -> tuple[Counter[str], Counter[str]]:
+        """How often the chosen training records `(R,)` hold each word.
+
+        Args:
+            chosen: the order of the rows is of no account.
+            cutter: cuts words.
+            longest: how many words of a text are read.
+
+        Returns:
+            The words of whole texts, in which pieces are found and words that are known; and those that are read, in
+            which the inside of words is found, if something looks there.
+        """
+
     def learn(self, chosen: npt.NDArray[np.bool_]) -> tuple[Tokenizer, Counter[str]]:
         """The tokenizer of the chosen training records `(R,)`; and their words if something looks inside of words."""
+        cutting, start = self.settings.tokenization, self.settings.start
+        if (cutting if start is None else start).frame is not None:  # its tokenizer is what it is
+            return (cutting.train(()) if start is None else start.tokenizer), Counter()
+        if start is None:
+            words, inside = self.count(chosen, cutting.cutter, cutting.max_length)
+            return cutting.train_on(words), inside
+        words, inside = self.count(
+            chosen, Cutter(start.tokenizer), (start.tokenizer.truncation or {}).get("max_length")
+        )
+        return grow(start.tokenizer, words, cutting.min_count, cutting.max_size), inside
 
     @abstractmethod
     def number(
@@ -76,17 +102,14 @@ class ReadingHere(Reading):
         label, required = settings.label_of(split), split != "test"
         return scan(table, settings.tables.text, label, required, self.progress, settings.label_separator)
 
-    def learn(self, chosen: npt.NDArray[np.bool_]) -> tuple[Tokenizer, Counter[str]]:
-        """Read the training table for its words; the order of its rows is of no account."""
-        settings, words = self.settings, Counter[str]()
-        rows = settings.records("train", "counting the words of", self.progress)
-        texts = texts_of((values for number, values in enumerate(rows) if chosen[number]), settings)
-        cutting, start = settings.tokenization, settings.start
-        if settings.word_indexers:
-            texts = _counting(texts, cutting.cut if start is None else start.cut, words)
-        if start is not None:
-            return grow(start.tokenizer, texts, cutting.min_count, cutting.max_size), words
-        return cutting.train(texts), words
+    def count(
+        self, chosen: npt.NDArray[np.bool_], cutter: Cutter, longest: int | None
+    ) -> tuple[Counter[str], Counter[str]]:
+        """Read the training table for its words."""
+        rows = self.settings.records("train", "counting the words of", self.progress)
+        return count_words(
+            (values for number, values in enumerate(rows) if chosen[number]), self.settings, cutter, longest
+        )
 
     def number(
         self,
@@ -130,8 +153,19 @@ def texts_of(rows: Iterable[tuple[str, ...]], settings: Settings) -> Iterator[st
     return texts if settings.segment is None else chain.from_iterable(map(segments, texts))
 
 
-def _counting(texts: Iterator[str], cut: Callable[[str], list[str]], words: Counter[str]) -> Iterator[str]:
-    """Pass the texts on and count their words on the way."""
+def count_words(
+    rows: Iterable[tuple[str, ...]], settings: Settings, cutter: Cutter, longest: int | None
+) -> tuple[Counter[str], Counter[str]]:
+    """How often records hold each word, and how often among the first `longest` of a text, if anything asks for it."""
+    texts, first = texts_of(rows, settings), Counter[str]()
+    if not settings.word_indexers:
+        return cutter.count(texts), first
+    if longest is None:
+        words = cutter.count(texts)
+        return words, words
+    words = Counter[str]()
     for text in texts:
-        words.update(cut(text))
-        yield text
+        found = cutter(text)
+        words.update(found)
+        first.update(found[:longest])
+    return words, first

@@ -13,16 +13,14 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer, models
 
 from seqclf.data.record_files import RecordsWriter, open_records
 from seqclf.data.scan import MISSING, Scan, scan
-from seqclf.data.store_reading import Reading, number_rows, texts_of
+from seqclf.data.store_reading import Reading, count_words, number_rows
 from seqclf.data.store_settings import Settings
 from seqclf.data.table import Table
 from seqclf.data.word_table import WordTable
-from seqclf.text.growth import grow_on
-from seqclf.text.tokenization import cut
+from seqclf.text.cutter import Cutter
 from seqclf.text.vocabulary import Vocabulary
 
 Item = TypeVar("Item")
@@ -91,26 +89,18 @@ class ReadingByShards(Reading):
         self.progress(f"reading {table.name}", len(joined))
         return joined
 
-    def learn(self, chosen: npt.NDArray[np.bool_]) -> tuple[Tokenizer, Counter[str]]:
+    def count(
+        self, chosen: npt.NDArray[np.bool_], cutter: Cutter, longest: int | None
+    ) -> tuple[Counter[str], Counter[str]]:
         """Have the words of every shard counted, and add them up."""
         settings = self.settings
-        cutting, start = settings.tokenization, settings.start
-        if (cutting if start is None else start).frame is not None:  # its tokenizer is what it is
-            return (cutting.train(()) if start is None else start.tokenizer), Counter()
-        cutter, longest = cutting.cutter, cutting.max_length
-        if start is not None:
-            cutter, longest = Tokenizer(models.WordLevel()), (start.tokenizer.truncation or {}).get("max_length")
-            cutter.normalizer, cutter.pre_tokenizer = start.tokenizer.normalizer, start.tokenizer.pre_tokenizer
         count = partial(_count, settings=settings.without_tables(), cutter=cutter, longest=longest)
         words, inside = Counter[str](), Counter[str]()
         for all_words, first_words in self._each(count, self._shards("train", chosen, Path())):
             words.update(all_words)
-            if settings.word_indexers:
-                inside.update(first_words)
+            inside.update(first_words)
         self.progress(f"counting the words of {settings.named_tables()['train'].name}", len(chosen))
-        if start is not None:
-            return grow_on(start.tokenizer, words, cutting.min_count, cutting.max_size), inside
-        return cutting.train_on(words), inside
+        return words, inside
 
     def number(
         self,
@@ -165,19 +155,12 @@ def _join_scans(found: Sequence[Scan]) -> Scan:
     return Scan(list(sets), np.concatenate(labels) if labels else None, hashes)
 
 
-def _count(
-    shard: _Shard, settings: Settings, cutter: Tokenizer, longest: int | None
-) -> tuple[Counter[str], Counter[str]]:
-    """How often the marked records of a shard hold each word, and how often among the first `longest` of a text."""
+def _count(shard: _Shard, settings: Settings, cutter: Cutter, longest: int | None) -> tuple[Counter[str], Counter[str]]:
+    """The words of the marked records of a shard."""
     assert shard.marked is not None
-    words, first = Counter[str](), Counter[str]()
     rows = shard.table.select(settings.tables.text)
-    for text in texts_of((row.values for row, marked in zip(rows, shard.marked, strict=True) if marked), settings):
-        found = cut(cutter, text)
-        words.update(found)
-        if longest is not None:
-            first.update(found[:longest])
-    return words, words if longest is None else first
+    chosen = (row.values for row, marked in zip(rows, shard.marked, strict=True) if marked)
+    return count_words(chosen, settings, cutter, longest)
 
 
 def _number(shard: _Shard, text: Sequence[str], vocabulary: Vocabulary) -> dict[str, _Numbered]:

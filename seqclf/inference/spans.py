@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from seqclf.batch import EMPTY, SEPARATOR, SPECIAL_TOKENS
+from seqclf.text.cutter import well_formed
 from seqclf.text.label_sets import is_list, list_texts
 from seqclf.text.sentences import segments
-from seqclf.text.tokenization import well_formed
 from seqclf.text.vocabulary import Vocabulary
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from seqclf.text.tokenization import well_formed
+from seqclf.text.cutter import well_formed
 
 BINS = 16  # of a numeric column: as many numbers of the training split in each, as far as they differ
 CATEGORICAL, NUMERIC = "categorical", "numeric"

@@ -48,7 +48,7 @@ class Pieces(WordIndexer):
             subwords = Subwords(model, lowercase=False, max_size=max_size)
             counts: Counter[str] = Counter()
             for word, count in words.items():
-                for run in subwords.cut(word):
+                for run in subwords.cutter(word):
                     counts[run] += count
             return cls(subwords.train_on(counts))
         except UserError as error:  # of what is typed for tokens

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from seqclf.batch import SPECIAL_TOKENS, UNKNOWN
 from seqclf.errors import UserError, nearest
-from seqclf.text.tokenization import Tokenization, cut
+from seqclf.text.tokenization import Tokenization
 
 UNKNOWN_TOKEN = SPECIAL_TOKENS[UNKNOWN]
 INSIDE = "##"  # begins a piece that begins no word
@@ -53,25 +52,18 @@ class Subwords(Tokenization):
         self.max_size: int = max_size
         self.model = model
 
-    def train(self, texts: Iterable[str]) -> Tokenizer:
-        """Find the pieces of the texts and number them behind the special tokens.
+    def train_on(self, words: Mapping[str, int]) -> Tokenizer:
+        """Find the pieces of words and number them behind the special tokens.
 
         Args:
-            texts: the training texts; read once, one after another.
+            words: as `cutter` gives them, and how often the training texts hold each.
 
         Returns:
             A tokenizer that knows these pieces. No text can spell one of its special tokens.
 
         Raises:
-            UserError: for texts that pieces cannot be found in.
+            UserError: for words that pieces cannot be found in.
         """
-        words: Counter[str] = Counter()
-        for text in texts:
-            words.update(cut(self.cutter, text))
-        return self.train_on(words)
-
-    def train_on(self, words: Mapping[str, int]) -> Tokenizer:
-        """The same from words, and how often the training texts hold each."""
         model, trainer = self._untrained(sorted({INSIDE + character for word in words for character in word}))
         tokenizer = self._tokenizer(model)
         if self.model == "unigram":  # it marks the first piece of a word, where the others mark those behind it

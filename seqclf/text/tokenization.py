@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models
 
 from seqclf.batch import SPECIAL_TOKENS, UNKNOWN
 from seqclf.errors import UserError, nearest
+from seqclf.text.cutter import PATTERNS, Cutter, Split, runs, steps
 from seqclf.text.frame import Frame
 from seqclf.word_vectors import VectorFile
-
-Split = Literal["words", "whitespace", "characters", "characters_and_spaces"]
-
-# Scripts that put no spaces between words: each of their characters is a token, with the marks above and below it.
-UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
-# What is cut out as a token; all between is dropped.
-PATTERNS: dict[Split, str] = {
-    "words": rf"{UNSPACED}\p{{M}}*|(?:(?!{UNSPACED})\w)+|[^\w\s]",
-    "whitespace": r"\S+",
-    "characters": r"\S",
-    "characters_and_spaces": r"\S|(?<=\S)\s(?=\s*\S)",
-}
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Tokenization:
@@ -102,82 +88,45 @@ class Tokenization:
         Returns:
             A tokenizer that knows these words. No text can spell one of its special tokens.
         """
-        counting = self._tokenizer(models.WordLevel(unk_token=SPECIAL_TOKENS[UNKNOWN]))
-        kept = {} if self.max_size is None else {"vocab_size": self.max_size + len(SPECIAL_TOKENS)}
-        trainer = trainers.WordLevelTrainer(
-            **{"vocab_size": 2**40, **kept},
-            min_frequency=self.min_count,
-            show_progress=False,
-            special_tokens=list(SPECIAL_TOKENS),
-        )
-        counting.train_from_iterator(map(well_formed, texts), trainer)
-        return self._knowing(counting.get_vocab())
+        return self.train_on(self.cutter.count(texts))
 
     def train_on(self, words: Mapping[str, int]) -> Tokenizer:
-        """The same from words, as `cut` gives them, and how often the training texts hold each."""
+        """The same from words, as `cutter` gives them, and how often the training texts hold each."""
         known = [*SPECIAL_TOKENS, *frequent(words, self.min_count)]
         bound = None if self.max_size is None else self.max_size + len(SPECIAL_TOKENS)
         return self._knowing({word: place for place, word in enumerate(known[:bound])})
 
     def _knowing(self, words: dict[str, int]) -> Tokenizer:
         """A tokenizer that numbers these words so, and those of the file behind them."""
-        # Training registers the special tokens as strings to be found in any text; a tokenizer made anew does not.
-        for word in self._added(self.cutter):
+        for word in self._added():
             words.setdefault(word, len(words))
         tokenizer = self._tokenizer(models.WordLevel(vocab=words, unk_token=SPECIAL_TOKENS[UNKNOWN]))
         if self.max_length is not None:
             tokenizer.enable_truncation(self.max_length)
         return tokenizer
 
-    def cut(self, text: str) -> list[str]:
-        """The words of a text, before any of them is known."""
-        return cut(self.cutter, text)[: self.max_length]
-
     @property
-    def cutter(self) -> Tokenizer:
+    def cutter(self) -> Cutter:
         """Cuts texts into words, and knows none of them."""
         return self._cutter
 
     @cached_property
-    def _cutter(self) -> Tokenizer:
-        return self._tokenizer(models.WordLevel())
+    def _cutter(self) -> Cutter:
+        return Cutter(self._tokenizer(models.WordLevel()))
 
-    def _added(self, tokenizer: Tokenizer) -> Iterator[str]:
+    def _added(self) -> Iterator[str]:
         """The words of the file as they stand in a text; a word that a text never gives as one token is none."""
         if self.add_words is None:
             return
         for word in VectorFile(self.add_words).words():
-            normal = tokenizer.normalizer.normalize_str(word.decode("utf-8", "replace"))
-            if [token for token, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal)] == [normal]:
-                yield normal
+            text = word.decode("utf-8", "replace")
+            if runs(text) == [text] and len(found := self.cutter(text)) == 1:
+                yield found[0]
 
     def _tokenizer(self, model: models.WordLevel) -> Tokenizer:
-        tokenizer = Tokenizer(model)
-        steps = [normalizers.NFC(), *([normalizers.Lowercase()] if self.lowercase else [])]
-        tokenizer.normalizer = normalizers.Sequence(steps)
-        cut = pre_tokenizers.Split(Regex(PATTERNS[self.split]), behavior="removed", invert=True)
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([cut, _apart()]) if self.split == "whitespace" else cut
-        return tokenizer
-
-
-def _apart() -> pre_tokenizers.Split:
-    """Cut a word of the text that looks like a special token behind its bracket, so that it is none."""
-    names = "|".join(token.strip("[]") for token in SPECIAL_TOKENS)
-    return pre_tokenizers.Split(Regex(rf"^\[(?=(?:{names})\]$)"), behavior="isolated")
-
-
-def well_formed(text: str) -> str:
-    """The text with U+FFFD for every lone surrogate, which UTF-8 cannot hold and `tokenizers` refuses."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+        return steps(Tokenizer(model), self.split, self.lowercase)
 
 
 def frequent(words: Mapping[str, int], min_count: int) -> list[str]:
     """The words that are there as often as `min_count`, the most frequent first, then in the order of the alphabet."""
     return sorted((word for word, count in words.items() if count >= min_count), key=lambda word: (-words[word], word))
-
-
-def cut(tokenizer: Tokenizer, text: str) -> list[str]:
-    """The words of a text as the tokenizer cuts it, normalised, whether it knows them or not."""
-    normal = tokenizer.normalizer.normalize_str(well_formed(text))
-    words = [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(normal)]
-    return words if tokenizer.truncation is None else words[: tokenizer.truncation["max_length"]]

@@ -16,11 +16,11 @@ from seqclf.batch import SPECIAL_TOKENS, UNKNOWN
 from seqclf.errors import UserError, nearest
 from seqclf.text.characters import Characters
 from seqclf.text.columns import Column
+from seqclf.text.cutter import Cutter, well_formed
 from seqclf.text.frame import Frame
 from seqclf.text.label_sets import label_matrix
 from seqclf.text.numbering import Numbering
 from seqclf.text.pieces import Pieces
-from seqclf.text.tokenization import cut, well_formed
 from seqclf.text.vocabulary_files import LABELS_FILE, TOKENIZER_FILE, read_vocabulary
 from seqclf.text.word_indexer import WordIndexer
 
@@ -64,7 +64,7 @@ class Vocabulary:
         cross: bool = False,
     ) -> None:
         self.tokenizer = tokenizer
-        self._numbering = Numbering(tokenizer)
+        self._numbering, self._cutter = Numbering(tokenizer), Cutter(tokenizer)
         self.frame = frame
         self.cross = cross
         self._first = 0 if frame is None else len(SPECIAL_TOKENS)  # the number of the tokenizer's id 0
@@ -175,9 +175,7 @@ class Vocabulary:
         Returns:
             The ids of all texts, one after another `(N,)`, and how many each text has `(texts,)`.
         """
-        ids = self._numbering(texts)
-        lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
-        numbers = np.fromiter(chain.from_iterable(ids), dtype=np.int32, count=int(lengths.sum()))
+        numbers, lengths = self._numbering(texts)
         if self.frame is not None:
             numbers = np.where(numbers == self.frame.unknown, UNKNOWN, numbers + self._first).astype(np.int32)
         return numbers, lengths
@@ -186,7 +184,7 @@ class Vocabulary:
         """The words of a text, normalised: what `encode` numbers, known or not."""
         if self.frame is not None:
             return list(self.tokenizer.encode(well_formed(text), add_special_tokens=False).tokens)
-        return cut(self.tokenizer, text)
+        return self._cutter(text)[: (self.tokenizer.truncation or {}).get("max_length")]
 
     def word_id(self, word: str) -> int:
         """The number of a word that `cut` gave."""

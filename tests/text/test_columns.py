@@ -63,4 +63,4 @@ def test_tokens_of_columns_are_behind_all_others_and_no_text_has_them(kind: str)
     assert [more.encode(text).ids for text in texts[1:]] == before[1:]
     if kind == "words":
         assert more.encode(texts[0]).ids == before[0]
-        assert grow(more, ["new"]).token_to_id("new") == size + 2
+        assert grow(more, {"new": 1}).token_to_id("new") == size + 2

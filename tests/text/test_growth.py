@@ -2,10 +2,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
-from seqclf.text.growth import grow
+from seqclf.text.cutter import Cutter
+from seqclf.text.growth import grow as grow_by
 from seqclf.text.tokenization import Tokenization
 
 TEXTS = st.lists(st.text(alphabet="abcD [PAUNK] .é", max_size=12), max_size=6)
+
+
+def grow(tokenizer: Tokenizer, texts: list[str], min_count: int = 1, max_size: int | None = None) -> Tokenizer:
+    return grow_by(tokenizer, Cutter(tokenizer).count(texts), min_count, max_size)
 
 
 def words(tokenizer: Tokenizer) -> list[str]:
@@ -43,4 +48,4 @@ def test_text_is_cut_as_before() -> None:
 
 def test_pieces_of_words_stay_as_they_are() -> None:
     tokenizer = Tokenizer(models.BPE({"a": 0, "b": 1}, []))
-    assert grow(tokenizer, ["new words"]) is tokenizer
+    assert grow_by(tokenizer, {"new": 1, "words": 1}) is tokenizer

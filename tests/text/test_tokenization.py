@@ -1,4 +1,3 @@
-import unicodedata
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -6,11 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Regex, Tokenizer, pre_tokenizers
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
 
 from seqclf.batch import SPECIAL_TOKENS
 from seqclf.errors import UserError
-from seqclf.text.tokenization import Tokenization, well_formed
+from seqclf.text.cutter import well_formed
+from seqclf.text.tokenization import Tokenization
 
 
 def tokens_of(tokenizer: Tokenizer, text: str) -> list[str]:
@@ -56,8 +56,8 @@ LETTERS = st.characters(
 @settings(deadline=None)
 def test_other_scripts_are_cut_into_runs_of_letters_and_digits(text: str) -> None:
     plain = pre_tokenizers.Split(Regex(r"\w+|[^\w\s]"), behavior="removed", invert=True)
-    normal = unicodedata.normalize("NFC", text)
-    assert Tokenization(lowercase=False).cut(text) == [word for word, _ in plain.pre_tokenize_str(normal)]
+    normal = normalizers.NFC().normalize_str(text)  # that of `unicodedata` knows other versions of Unicode
+    assert Tokenization(lowercase=False).cutter(text) == [word for word, _ in plain.pre_tokenize_str(normal)]
 
 
 def test_case_is_kept_where_asked_for() -> None:
@@ -169,5 +169,5 @@ def test_a_file_of_vectors_that_changes_makes_other_settings(tmp_path: Path) -> 
 )  # fmt: skip
 def test_every_option_makes_other_settings(option: dict[str, Any]) -> None:
     tokenization = Tokenization()
-    tokenization.cut("what it keeps for itself is no setting")
+    tokenization.cutter("what it keeps for itself is no setting")
     assert Tokenization().settings() == tokenization.settings() != Tokenization(**option).settings()
