@@ -41,8 +41,9 @@ SECTIONS = (
         "training",
         "A training step, against a plain loop",
         "`train.py` with everything on (loss, accuracy, bar, clipping, schedule) against a loop of ten lines around"
-        " the same model, batches and optimiser, in float32: behind every step of the run, one of the loop. Batches of"
-        " 64, for the bag 512. In brackets every epoch but the first.",
+        " the same model, batches and optimiser, in float32: behind every step of the run, one of the loop, which takes"
+        " the batches of an epoch from the last to the first. Batches of 64, for the bag 512. In brackets every"
+        " epoch but the first.",
         "About half of what a step costs beside the loop's is Lightning's: hooks and checks around it, the same "
         "whatever the model. So the shorter the steps, the further the ratio is from 1.",
     ),

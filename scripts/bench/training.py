@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,6 +22,7 @@ from seqclf.batch import RecordBatch
 from seqclf.build import build_classifier
 from seqclf.classifiers.clipping import clip_gradients
 from seqclf.data.sampler import BatchSampler
+from seqclf.ragged import IntArray
 from seqclf.run.compose import plain
 from seqclf.run.open_data import open_data
 from seqclf.run.progress import RunProgress
@@ -39,7 +41,11 @@ def settings(model: str, overrides: Sequence[str], epochs: int, steps: int) -> D
 
 
 def measure(bench: Bench) -> None:
-    """A step of the loop behind every step of a run, on the same records: both meet the same neighbours."""
+    """A step of the loop behind every step of a run: both meet the same neighbours.
+
+    The loop takes the batches of an epoch from the last to the first. A kernel for a batch of a new shape is made once:
+    a loop that always came behind would have them for nothing, which is 4 percent of a step of a CNN.
+    """
     for data, overrides in bench.sets().items():
         for model in bench.models:
             cfg = settings(model, overrides, bench.rounds + 1, int(bench.typed.get("steps", STEPS)))
@@ -51,7 +57,7 @@ def measure(bench: Bench) -> None:
 
 
 def both(cfg: DictConfig) -> tuple[list[float], list[float], list[float]]:
-    """Records, and the seconds of `train.py` and of the loop, in each epoch but the first, without its first step."""
+    """Records, and the seconds of `train.py` and of the loop, in each epoch but the first, without its first batch."""
     loop = PlainLoop(plain(cfg))
     records, whole, by_loop = ([0.0] * cfg.trainer.max_epochs for _ in range(3))
     end, ended = RunProgress.on_train_batch_end, 0.0
@@ -66,6 +72,7 @@ def both(cfg: DictConfig) -> tuple[list[float], list[float], list[float]]:
         if number > 0:  # before an epoch's first step there is more than a step
             records[epoch] += len(batch)
             whole[epoch] += taken
+        if loop.left:  # the last one is the first batch
             by_loop[epoch] += by_itself
         ended = time.perf_counter()
 
@@ -94,16 +101,17 @@ class PlainLoop:
         self.optimizer = model.optimizer([(name, each) for name, each in model.named_parameters() if each not in apart])
         self.parameters = list(model.parameters())
         self.sampler = BatchSampler(self.store.train.lengths, config["data"]["batch_size"], seed=1)
-        self.epoch, self.order = -1, iter(self.sampler)
+        self.epoch = -1
+        self.left: list[IntArray] = []
 
     def step(self, epoch: int) -> float:
         """Seconds of the next step of an epoch."""
         if epoch != self.epoch:
             self.epoch = epoch
             self.sampler.set_epoch(epoch)
-            self.order = iter(self.sampler)
+            self.left = list(islice(self.sampler, self.config["trainer"]["limit_train_batches"]))
         model, began = self.model, time.perf_counter()
-        batch = self.store.train.batch(next(self.order))
+        batch = self.store.train.batch(self.left.pop())
         with model.unrecorded():
             loss = model(batch, label=batch.labels)["loss"]
         self.optimizer.zero_grad()

@@ -138,6 +138,13 @@ class Trainable(SeveralBatches):
 
     # Lightning's steps
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute. Lightning notes this one forty times a step, and it is no parameter to be registered."""
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def training_step(self, batch: RecordBatch, batch_idx: int) -> Tensor:
         """One step of training; returns the loss with the regularizer's penalty."""
         if self.halving is None:

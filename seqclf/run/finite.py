@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ class Look:
     epoch: int
     batch: int
     step: int
-    finite: Tensor
+    finite: Tensor | bool
     said: Any = None
 
     def is_known(self) -> bool:
@@ -116,13 +117,14 @@ class FiniteNumbers(Callback):
                 )
 
     def _look(self, trainer: pl.Trainer, model: pl.LightningModule, what: str, number: Tensor) -> None:
-        finite, said = torch.isfinite(number), None
-        event: Any = torch.cuda.Event  # its methods have no types
+        finite: Tensor | bool
         if number.is_cuda:
-            host = torch.empty((), dtype=torch.bool, pin_memory=True)
-            finite = host.copy_(finite, non_blocking=True)
-            said = event()
+            event: Any = torch.cuda.Event  # its methods have no types
+            host, said = torch.empty((), dtype=torch.bool, pin_memory=True), event()
+            finite = host.copy_(torch.isfinite(number), non_blocking=True)
             said.record()
+        else:
+            finite, said = math.isfinite(number.item()), None
         self.looks.append(Look(what, trainer.current_epoch, self._at, trainer.global_step, finite, said))
         self.judge(trainer, model, ahead=2 * AHEAD)
 

@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import Logger
 from seqclf.errors import UserError
 from seqclf.run.checkpoints import AtomicCheckpointIO
 from seqclf.run.memory import MemoryWatch
+from seqclf.run.no_profiler import NoProfiler
 from seqclf.run.precision import precision_settings
 from seqclf.run.ranks import Launcher, cluster, local_ranks, on_gpu
 from seqclf.run.ray_ranks import prepared, ray_strategy
@@ -23,6 +24,7 @@ LEAN: dict[str, Any] = {
     "enable_model_summary": False,
     "use_distributed_sampler": False,
     "enable_checkpointing": False,  # the Saver does it
+    "profiler": NoProfiler(),
 }
 
 

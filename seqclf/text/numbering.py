@@ -44,7 +44,7 @@ class Numbering:
         else:
             found = self._runs.ids_of(texts)
         lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(found)) // WIDTH
-        return np.frombuffer(b"".join(found), dtype=np.int32), lengths
+        return np.frombuffer(bytearray().join(found), dtype=np.int32), lengths
 
     def __reduce__(self) -> tuple[type[Numbering], tuple[Tokenizer]]:
         """What was kept stays where it is."""

@@ -34,7 +34,7 @@ def build(*overrides: str, fields: list[str] = FIELDS, columns: list[str] | None
     tokenization = make(config["tokens"], "tokens", rooms=("seqclf.text.",))
     tokenizer = tokenization.train(text for record in TEXTS for text in record)
     indexers = {"characters": Characters, "pieces": Pieces}
-    words = {word: 1 for record in TEXTS for text in record for word in tokenization.cut(text)}
+    words = {word: 1 for record in TEXTS for text in record for word in tokenization.cutter(text)}
     inside = {name: indexers[name].fit(words, **options) for name, options in word_indexers(config["embedder"]).items()}
     vocab = Vocabulary(
         tokenizer,
