@@ -102,6 +102,7 @@ class PretrainedEmbedder(TokenEmbedder):
         self.segments = getattr(config, "type_vocab_size", 0) if "token_type_ids" in takes else 0
         self.register_buffer("special", torch.tensor(special_ids), persistent=False)
         self.cells = self.tokens = 0  # that were computed in training, to see what padding costs
+        self.train()  # transformers loads models for evaluation, and Lightning leaves each part as it is
 
     def train(self, mode: bool = True) -> PretrainedEmbedder:
         """Switch dropout on or off; a frozen model has none."""

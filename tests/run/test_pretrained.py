@@ -222,6 +222,16 @@ def test_a_frozen_model_is_computed_once_and_learns_the_same(
     assert anew.metrics["validation/loss"] == pytest.approx(kept.metrics["validation/loss"], abs=1e-5)
 
 
+def test_dropout_inside_of_the_model_is_on_in_training_and_off_where_it_is_frozen(
+    backbone: Path, table: Path, tmp_path: Path
+) -> None:
+    def loss(*typed: str) -> float:
+        return run(backbone, table, tmp_path, "dropout=0", *typed).metrics["train/loss"]
+
+    assert loss("embedder.dropout=0.0") != loss("embedder.dropout=0.4")
+    assert loss("embedder.dropout=0.0", "embedder.freeze=true") == loss("embedder.freeze=true")
+
+
 def test_a_pair_is_read_as_one_sequence(backbone: Path, tmp_path: Path) -> None:
     from seqclf.classifiers.sequence_pair_classifier import SequencePairClassifier
 
