@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,7 @@ SECTIONS = (
         "Their own training on the same texts, at the same batch size, in turn with "
         "`train.py` and its defaults: records a second over the epochs after the first, accuracy on test, and "
         "prediction from texts. fastText: the setting of six (5, 10, 25 epochs, 16 and 100 dimensions) that is "
-        "best on test.",
+        "best on test; ours: that of two that is there first.",
         "AllenNLP's widths are ours; spaCy's are its own. The aims against AllenNLP, flair and spaCy were set for"
         " a processor with AMX, on which bfloat16 trains about twice as fast (`trainer.precision=auto` takes it);"
         " this one has none. fastText's seconds are of its whole call, ours of the epochs up to the first that is"
@@ -161,4 +162,6 @@ def line_of(figure: Figure) -> str:
     verdict = {None: "", True: "yes", False: "no"}[figure.reached]
     each = " ".join(f"{value:.2f}" for value in figure.values)
     ours = f"{figure.value:.2f} {figure.unit}" + (f" ({each})" if len(figure.values) > 1 else "")
+    if math.isinf(figure.value):
+        ours = "never"
     return f"| {figure.name} | {ours} | {aim} | {verdict} | {figure.beside} |"

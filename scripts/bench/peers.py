@@ -57,8 +57,11 @@ MATCHES = (
 WITHOUT_MODEL = ("flair", "fasttext")  # their scripts have one model
 # fastText's settings: the best accuracy among them, and the seconds of the setting that has it, are what counts.
 FASTTEXT = [("--epochs", epochs, "--dim", dim) for epochs in ("5", "10", "25") for dim in ("16", "100")]
-FAST_BAG = ("encoder=bag", "wide=none", "data.batch_size=512", "embedder.embedding_dim=16", "optimizer.lr=0.2")
-FAST_EPOCHS = "trainer.max_epochs=4"  # the rate falls to nothing within them
+# Ours: what gets there first counts. The rate falls to nothing within the epochs.
+FAST = ("encoder=bag", "wide=none", "data.batch_size=512", "trainer.max_epochs=4")
+FAST_BAGS = [
+    (*FAST, f"embedder.embedding_dim={dim}", f"optimizer.lr={rate}") for dim, rate in (("16", "0.2"), ("32", "0.1"))
+]
 
 
 def measure(bench: Bench) -> None:
@@ -103,26 +106,31 @@ def against_fasttext(bench: Bench, data: str, python: str) -> None:
     theirs = [peer(bench, "fasttext", data, python, setting) for setting in FASTTEXT]
     best = max(theirs, key=lambda run: (run["accuracy"], -run["total_s"]))
     # Validated on the test part, since both sides' seconds are those to an accuracy on it; ours are of all epochs.
-    typed = [*FAST_BAG, FAST_EPOCHS, f"data.validation={bench.file(data, 'test')}"]
-    shares, curve, last = [], [], 0.0
+    on_test = f"data.validation={bench.file(data, 'test')}"
+    tried = {typed: seconds_to(best["accuracy"], own(bench, data, [*typed, on_test])) for typed in FAST_BAGS}
+    typed = min(tried, key=tried.__getitem__)
+    shares, curve = [], []
     for _ in range(bench.rounds):
         again = peer(bench, "fasttext", data, python, setting_of(best))
-        ours = own(bench, data, typed)
+        ours = own(bench, data, [*typed, on_test])
         curve = ours["curve"]
-        reached = next((epoch for epoch, value in enumerate(curve, start=1) if value >= best["accuracy"]), None)
-        last = curve[-1]
-        seconds = float("inf") if reached is None else reached * ours["records"] / ours["rate"]
-        shares.append(seconds / again["total_s"])
-    beside = f"`{' '.join(typed[:-1])}`; fastText's best {best['accuracy']:.3f} in {best['total_s']:.2f} s "
+        shares.append(seconds_to(best["accuracy"], ours) / again["total_s"])
+    beside = f"`{' '.join(typed)}`; fastText's best {best['accuracy']:.3f} in {best['total_s']:.2f} s "
     beside += f"({' '.join(setting_of(best))}); "
     beside += f"ours by epoch {' '.join(f'{value:.3f}' for value in curve)}"
     bench.keep("peers", f"bag, {data}: seconds to fastText's best accuracy", shares, 1.0, beside, at_most=True)
-    ends = [100 * (last - best["accuracy"])]
+    ends = [100 * (curve[-1] - best["accuracy"])]
     bench.keep("peers", f"bag, {data}: accuracy at the end beyond fastText's best", ends, 0.0, "", "points")
-    found = [own(bench, data, typed)["predicts"] for _ in range(bench.rounds)]
+    found = [own(bench, data, [*typed, on_test])["predicts"] for _ in range(bench.rounds)]
     rates = [peer(bench, "fasttext", data, python, setting_of(best))["infer_from_text_samples_s"] for _ in found]
     beside = f"{middle(found):,.0f} records/s, fastText {middle(rates):,.0f}"
     bench.keep("peers", f"bag, {data}: prediction from text against fastText", ratios(found, rates), 0.8, beside)
+
+
+def seconds_to(accuracy: float, run: dict[str, Any]) -> float:
+    """Seconds of training until a run of ours is as good; infinitely many if it never is."""
+    reached = next((epoch for epoch, value in enumerate(run["curve"], start=1) if value >= accuracy), float("inf"))
+    return float(reached * run["records"] / run["rate"])
 
 
 def setting_of(run: dict[str, Any]) -> tuple[str, ...]:
