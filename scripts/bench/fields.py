@@ -53,9 +53,10 @@ def lengths_of(kind: str, count: int, rng: np.random.Generator) -> IntArray:
 
 
 def measure(bench: Bench) -> None:
-    """Ragged and rectangle in turn; batches of like length, as training draws them, and as they come."""
+    """Ragged and rectangle in turn; batches of like length, as training draws them, and as they come; `shapes=KIND`."""
     torch.manual_seed(1)
-    for kind in ("3 fields", "8 fields", "sentences"):
+    wanted = bench.typed.get("shapes", ",".join([*AIMS, "2 fields"])).split(",")
+    for kind in [kind for kind in AIMS if kind in wanted]:
         table = lengths_of(kind, 50 * BATCH, np.random.default_rng(1))
         made = records(table, WORDS)
         for drawn, sampler in {
@@ -69,7 +70,7 @@ def measure(bench: Bench) -> None:
                     against_rectangle(bench, f"{model}, {kind}, batches {drawn}", model, batches, table.shape[1], aim)
     made = records(lengths_of("2 fields", 50 * BATCH, np.random.default_rng(1)), WORDS)
     for model in bench.models:
-        if model != "bag":
+        if model != "bag" and "2 fields" in wanted:
             against_hand_padded(bench, model, made)
 
 
