@@ -116,7 +116,8 @@ def test_groups_are_on_one_side_of_the_choice_of_the_epoch_too() -> None:
     write("train.csv", 100)
     fold = Fold(lambda: Files("train.csv"), 0, 4, "author", validation_share=0.2)
     authors = {name: {row.values[0] for row in table.select(["author"])} for name, table in fold.splits().items()}
-    assert sorted(map(len, authors.values())) == [3, 5, 12]
+    sizes = sorted(map(len, authors.values()))  # which of two is not the same in every version of scikit-learn
+    assert sizes in ([3, 5, 12], [4, 5, 11])
     assert len(set.union(*authors.values())) == 20
 
 
