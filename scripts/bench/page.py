@@ -82,8 +82,8 @@ SECTIONS = (
         " that is no mapped file, sampled every 20 ms, while the store is built and while a bag is trained on it "
         "with batches of 512; records a second over a hundred steps.",
         "`what=at_scale records=10000000 disk=DIR` does it with ten million: twenty minutes of a core to build."
-        " A rank's plan of an epoch is 16 bytes a record; a page of the store that is touched for the first time costs a"
-        " fault.",
+        " A rank's plan of an epoch is 16 bytes a record; a page of the store that is touched for the first time costs"
+        " a fault.",
     ),
     Section(
         "growth",
