@@ -62,14 +62,12 @@ class Reading(ABC):
     def learn(self, chosen: npt.NDArray[np.bool_]) -> tuple[Tokenizer, Counter[str]]:
         """The tokenizer of the chosen training records `(R,)`; and their words if something looks inside of words."""
         cutting, start = self.settings.tokenization, self.settings.start
-        if (cutting if start is None else start).frame is not None:  # its tokenizer is what it is
+        cuts = cutting if start is None else start
+        if cuts.frame is not None:  # a pretrained model's tokenizer is what it is
             return (cutting.train(()) if start is None else start.tokenizer), Counter()
+        words, inside = self.count(chosen, cuts.cutter, cuts.max_length)
         if start is None:
-            words, inside = self.count(chosen, cutting.cutter, cutting.max_length)
             return cutting.train_on(words), inside
-        words, inside = self.count(
-            chosen, Cutter(start.tokenizer), (start.tokenizer.truncation or {}).get("max_length")
-        )
         return grow(start.tokenizer, words, cutting.min_count, cutting.max_size), inside
 
     @abstractmethod

@@ -64,7 +64,8 @@ class Vocabulary:
         cross: bool = False,
     ) -> None:
         self.tokenizer = tokenizer
-        self._numbering, self._cutter = Numbering(tokenizer), Cutter(tokenizer)
+        self._numbering, self.cutter = Numbering(tokenizer), Cutter(tokenizer)
+        self.max_length: int | None = (tokenizer.truncation or {}).get("max_length")  # words of a text that are read
         self.frame = frame
         self.cross = cross
         self._first = 0 if frame is None else len(SPECIAL_TOKENS)  # the number of the tokenizer's id 0
@@ -184,7 +185,7 @@ class Vocabulary:
         """The words of a text, normalised: what `encode` numbers, known or not."""
         if self.frame is not None:
             return list(self.tokenizer.encode(well_formed(text), add_special_tokens=False).tokens)
-        return self._cutter(text)[: (self.tokenizer.truncation or {}).get("max_length")]
+        return self.cutter(text)[: self.max_length]
 
     def word_id(self, word: str) -> int:
         """The number of a word that `cut` gave."""
