@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from torch.utils.data import Sampler
 
 from seqclf.data.balance import balanced_order
@@ -14,6 +16,8 @@ from seqclf.ragged import IntArray
 
 WINDOW = 50  # batches whose records are sorted by length together, at most
 WINDOWS = 10  # windows of an epoch, at least: with fewer, the same records would meet in every epoch
+
+Order: TypeAlias = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 
 class BatchSampler(Sampler[IntArray]):
@@ -41,7 +45,7 @@ class BatchSampler(Sampler[IntArray]):
 
     def __init__(
         self,
-        lengths: IntArray,
+        lengths: npt.NDArray[np.int32],
         batch_size: int,
         max_tokens: int | None = None,
         seed: int = 0,
@@ -55,7 +59,7 @@ class BatchSampler(Sampler[IntArray]):
                 "data.batch_size and data.max_tokens must be at least 1 (data.max_tokens=null: no such bound), but are "
                 f"{batch_size} and {max_tokens}."
             )
-        self.lengths = np.asarray(lengths)
+        self.lengths = np.asarray(lengths, dtype=np.int32)
         self.batch_size = batch_size
         self.max_tokens = max_tokens
         self.seed = seed
@@ -65,7 +69,7 @@ class BatchSampler(Sampler[IntArray]):
         self.classes = classes
         self.epoch = 0
         self.skip = 0
-        self._planned: tuple[int, list[IntArray]] | None = None
+        self._planned: tuple[int, list[Order]] | None = None
         self._number: int | None = None
 
     def set_epoch(self, epoch: int, skip: int | None = None) -> None:
@@ -82,19 +86,19 @@ class BatchSampler(Sampler[IntArray]):
 
     def __iter__(self) -> Iterator[IntArray]:
         """The record indices `(batch,)` of one batch after another."""
-        return iter(self._batches()[self.skip :])
+        return (batch.astype(np.int64) for batch in self._batches()[self.skip :])
 
     def batch(self, number: int) -> IntArray:
         """The record indices `(batch,)` of one batch of this epoch, counted from 0, skipped or not."""
-        return self._batches()[number]
+        return self._batches()[number].astype(np.int64)
 
-    def _batches(self) -> list[IntArray]:
+    def _batches(self) -> list[Order]:
         epoch = self.epoch if self.shuffle else 0
         if self._planned is None or self._planned[0] != epoch:
             self._planned = epoch, self._train(epoch) if self.shuffle else self._evaluate()
         return self._planned[1]
 
-    def _train(self, epoch: int) -> list[IntArray]:
+    def _train(self, epoch: int) -> list[Order]:
         rng = np.random.default_rng((self.seed, epoch))
         rounds, edges = self._windows(rng)
         if self.max_tokens is not None:
@@ -103,9 +107,9 @@ class BatchSampler(Sampler[IntArray]):
         batches = [rounds[start:stop, self.rank] for start, stop in pairwise(edges)]
         return [batches[place] for place in rng.permutation(len(batches))[: self._number]]
 
-    def _evaluate(self) -> list[IntArray]:
+    def _evaluate(self) -> list[Order]:
         order = np.argsort(-self.lengths, kind="stable")[self.rank :: self.world_size]
-        edges = self._edges(self.lengths[order], window=len(order))
+        edges = self._edges(order, window=len(order))
         return [order[start:stop] for start, stop in pairwise(edges)]
 
     def _window(self) -> int:
@@ -113,24 +117,31 @@ class BatchSampler(Sampler[IntArray]):
         batches = len(self.lengths) // (self.world_size * self.batch_size)
         return min(WINDOW, max(1, batches // WINDOWS)) * self.batch_size
 
-    def _windows(self, rng: np.random.Generator) -> tuple[IntArray, list[int]]:
+    def _windows(self, rng: np.random.Generator) -> tuple[Order, list[int]]:
         """The records, shuffled and sorted inside windows, in rounds of one for each rank; the edges of the batches."""
         world, window = self.world_size, self._window()
         count = len(self.lengths) // world
-        order = rng.permutation(len(self.lengths)) if self.classes is None else balanced_order(self.classes, rng)
+        order = self._shuffled(rng) if self.classes is None else balanced_order(self.classes, rng)
         order = order[: count * world]
-        for start in range(0, len(order), window * world):  # in place: of a billion records each array is 8 GB
+        for start in range(0, len(order), window * world):  # in place: of a billion records each array is 4 GB
             own = order[start : start + window * world]
             own[:] = own[np.argsort(self.lengths[own], kind="stable")]
         rounds = order.reshape(count, world)
-        return rounds, self._edges(self.lengths[rounds[:, -1]], window)
+        return rounds, self._edges(rounds[:, -1], window)
 
-    def _edges(self, lengths: IntArray, window: int) -> list[int]:
+    def _shuffled(self, rng: np.random.Generator) -> Order:
+        """All records, in half of the memory of `rng.permutation` where their numbers are small enough."""
+        count = len(self.lengths)
+        order: Order = np.arange(count, dtype=np.int32) if count < 2**31 else np.arange(count, dtype=np.int64)
+        rng.shuffle(order)
+        return order
+
+    def _edges(self, longest: Order, window: int) -> list[int]:
         """Where each batch of rounds begins, and the end, from the longest record of each; none crosses a window."""
-        count = len(lengths)
+        count = len(longest)
         if self.max_tokens is None:
             return [*range(0, count, self.batch_size), count]
-        total = np.cumsum(lengths)
+        total = np.cumsum(self.lengths[longest])
         edges, before = [0], 0
         while edges[-1] < count:
             start = edges[-1]

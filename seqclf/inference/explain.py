@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from seqclf.data.indexing import index_records
@@ -236,7 +237,7 @@ def _field_weights(
     return [tuple(own) for own in found]
 
 
-def _batches(lengths: IntArray, most: int) -> Iterator[IntArray]:
+def _batches(lengths: npt.NDArray[np.int32], most: int) -> Iterator[IntArray]:
     """Rows of like length together, longest first."""
     order = np.argsort(-lengths, kind="stable")
     at = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from seqclf.classifiers.sequence_classifier import SequenceClassifier
@@ -114,7 +115,7 @@ def _fill(file: Path, model: SequenceClassifier, records: IndexedRecords, pooled
     out.flush()
 
 
-def _batches(lengths: IntArray) -> Iterator[IntArray]:
+def _batches(lengths: npt.NDArray[np.int32]) -> Iterator[IntArray]:
     """Examples of like length, about `TOKENS` tokens at once, the longest first."""
     order = np.argsort(-lengths, kind="stable")
     at = 0
