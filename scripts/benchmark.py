@@ -20,6 +20,8 @@ import torch
 from bench.measure import Bench, kept, timed_by
 from bench.page import SECTIONS, write_page
 
+from seqclf.run.freed_memory import freed_memory_kept
+
 NEED_DATA = ("peers",)
 
 
@@ -33,7 +35,7 @@ def main() -> None:
         sys.exit(f"what={','.join(wanted)}: there are {', '.join(sorted(known))}.")
     logging.getLogger("seqclf").setLevel(logging.ERROR)  # remarks on the data are no figures
     torch.set_num_threads(bench.threads)
-    with timed_by(bench.clock):
+    with timed_by(bench.clock), freed_memory_kept():  # as in every run
         for part in wanted:
             if part != "page":
                 import_module(f"bench.{part}").measure(bench)

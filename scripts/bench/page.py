@@ -55,11 +55,12 @@ SECTIONS = (
         "that exported models read, in which every field is as long as the longest of the batch, there or not; "
         "that both give the same logits is checked first. *3 fields*: 1-6 and 4-20 tokens and a long one (log-"
         "normal, median 80, at most 250), a fifth of the last two missing. *3 longer fields*: the long one three "
-        "times as long. *8 fields*: 1-3 to 1-31 tokens and a long one, half of them missing. *sentences*: 1-30 of about 15 tokens. Batches *as they come* are drawn "
-        "at random, those *of like length* as training draws them. *2 fields*: against two calls of the encoder, "
-        "each field padded alone.",
-        "The ratio follows the cells of the rectangle for each token, which are the data's; that of a transformer, which attends from"
-        " every token to every other, rises with their lengths too. The aims are those of a sketch on data of its own, and stand beside the batches as they come.",
+        "times as long. *8 fields*: 1-3 to 1-31 tokens and a long one, half of them missing. *sentences*: 1-30 of "
+        "about 15 tokens. Batches *as they come* are drawn at random, those *of like length* as training draws them. "
+        "*2 fields*: against two calls of the encoder, each field padded alone.",
+        "The ratio follows the cells of the rectangle for each token, which are the data's; that of a transformer,"
+        " which attends from every token to every other, rises with their lengths too. The aims are those of a sketch"
+        " on data of its own, and stand beside the batches as they come.",
     ),
     Section(
         "numbering",
@@ -102,10 +103,10 @@ SECTIONS = (
         "`train.py` and its defaults: records a second over the epochs after the first, accuracy on test, and "
         "prediction from texts. fastText: the setting of six (5, 10, 25 epochs, 16 and 100 dimensions) that is "
         "best on test; ours: that of two that is there first.",
-        "AllenNLP's widths are ours; spaCy's are its own, and its bag is a linear model. The aims against AllenNLP, flair and spaCy were set for"
-        " a processor with AMX, on which bfloat16 trains about twice as fast (`trainer.precision=auto` takes it);"
-        " this one has none. fastText's seconds are of its whole call, ours of the epochs up to the first that is"
-        " as good on test.",
+        "AllenNLP's widths are ours; spaCy's are its own, and its bag is a linear model. The aims against AllenNLP,"
+        " flair and spaCy were set for a processor with AMX, on which bfloat16 trains about twice as fast"
+        " (`trainer.precision=auto` takes it); this one has none. fastText's seconds are of its whole call, ours of the"
+        " epochs up to the first that is as good on test.",
     ),
 )
 HEAD = """# Performance

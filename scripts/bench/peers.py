@@ -47,7 +47,7 @@ class Match:
     epochs: int
 
 
-# A bag without the linear term, whose rate falls to nothing within the epochs. Against fastText what gets there first counts.
+# Bags without the linear term; their rate falls to nothing. Against fastText the one that is there first counts.
 FAST = ("encoder=bag", "wide=none", "data.batch_size=512", "trainer.max_epochs=4")
 FAST_BAGS = [
     (*FAST, f"embedder.embedding_dim={dim}", f"optimizer.lr={rate}") for dim, rate in (("16", "0.2"), ("32", "0.1"))

@@ -24,7 +24,7 @@ from seqclf.inference.atomic import replacing
 from seqclf.run.evaluate import evaluate
 from seqclf.run.own_parts import import_part
 from seqclf.run.predictions_file import NAME, PROBABILITY, PredictionsFile, read_predictions
-from seqclf.run.process import run_settings
+from seqclf.run.process import inference_settings
 from seqclf.run.results import figure, git_commit, shown, versions, write_metrics
 
 Chances = npt.NDArray[np.float64]
@@ -67,7 +67,7 @@ def ensemble(
     folders = [Path(run) for run in runs]
     models = [model for folder in folders for model in model_folders(folder)]
     imported = [import_part(name) for name in parts or []]
-    with run_settings(0, threads), tempfile.TemporaryDirectory() as scratch:
+    with inference_settings(threads), tempfile.TemporaryDirectory() as scratch:
         if data is None:
             stage = _stage(folders)
             files = [read_predictions(folder) for folder in folders]

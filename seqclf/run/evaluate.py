@@ -18,7 +18,7 @@ from seqclf.errors import UserError
 from seqclf.inference.predict_table import read_records, write_predictions
 from seqclf.parts import RUN_ROOMS, make
 from seqclf.run.own_parts import import_part
-from seqclf.run.process import run_settings
+from seqclf.run.process import inference_settings
 from seqclf.run.progress import watching
 from seqclf.run.results import figure, shown, write_metrics
 from seqclf.text.label_sets import split_cell
@@ -53,7 +53,7 @@ def evaluate(
     Raises:
         UserError: for a model folder or data that cannot be read, and for other columns than those of the model.
     """
-    with run_settings(0, threads):
+    with inference_settings(threads):
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
         _check_columns(data, classifier.vocab)
         source: Source = make(data, "data", rooms=RUN_ROOMS)

@@ -20,7 +20,7 @@ from seqclf.inference.explain import explain as explain_texts
 from seqclf.inference.explanation_html import page
 from seqclf.inference.predict_table import read_records
 from seqclf.run.own_parts import import_part
-from seqclf.run.process import run_settings
+from seqclf.run.process import inference_settings
 from seqclf.run.progress import watching
 
 PIECE = 256  # records that are explained together
@@ -73,7 +73,7 @@ def explain(
             count += 1
             yield each
 
-    with run_settings(0, threads), watching() as progress:
+    with inference_settings(threads), watching() as progress:
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
         if label is not None:
             classifier.vocab.label_index(label)

@@ -22,7 +22,7 @@ from seqclf.inference.spans import readable
 from seqclf.run.evidence import as_list, as_read
 from seqclf.run.own_parts import import_part
 from seqclf.run.predictions_file import PredictionsFile, read_predictions
-from seqclf.run.process import run_settings
+from seqclf.run.process import inference_settings
 from seqclf.text.label_sets import SEPARATOR, readable_cell, split_cell
 from seqclf.text.vocabulary import Vocabulary
 
@@ -65,7 +65,7 @@ def explore(
     """
     if limit < 1:
         raise UserError(f"limit must be at least 1, but is {limit}.")
-    with run_settings(0, threads):
+    with inference_settings(threads):
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
         file = read_predictions(Path(input))
         _check(file, classifier.vocab)

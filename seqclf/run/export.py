@@ -25,7 +25,7 @@ from seqclf.inference.export import Example, NotExported, Run, checked, differen
 from seqclf.nn.scanned import is_recurrent, with_scans
 from seqclf.nn.tokens_to_logits import TokensToLogits, as_batch
 from seqclf.run.own_parts import import_part
-from seqclf.run.process import run_settings
+from seqclf.run.process import inference_settings
 from seqclf.text.columns import to_plain
 from seqclf.text.vocabulary import Vocabulary
 from seqclf.text.vocabulary_files import TOKENIZER_FILE
@@ -66,7 +66,7 @@ def export(
     """
     if int8 and format != "onnx":
         raise UserError("int8=true is for format=onnx: torch.export writes weights as they are.")
-    with run_settings(0, threads):
+    with inference_settings(threads):
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
         if classifier.vocab.frame is not None:
             raise UserError(

@@ -16,7 +16,7 @@ from seqclf.inference.decision import Decision
 from seqclf.inference.predict_table import TablePredictions
 from seqclf.inference.row_writers import STREAMED, streaming
 from seqclf.run.predictor import Predictor
-from seqclf.run.process import run_settings
+from seqclf.run.process import inference_settings
 from seqclf.run.progress import watching
 from seqclf.run.shards import predict_folder
 
@@ -76,7 +76,7 @@ def predict(
         return predict_folder(predictor, Path(input), Path(output), engine, resume, threads)
     if engine != "here":
         raise UserError(f"engine={engine} is for a folder of files, and {input} is none.")
-    with run_settings(0, threads), _file(input, format or "csv") as file:
+    with inference_settings(threads), _file(input, format or "csv") as file:
         if output == PIPE:
             return _write_to_pipe(predictor.rows(file), ".jsonl" if format == "jsonl" else STREAMED[0])
         with watching() as progress:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from seqclf.run.freed_memory import freed_memory_kept
+
 QUIET = (
     "pytorch_lightning",
     "lightning_fabric",
@@ -57,3 +59,14 @@ def run_settings(seed: int, threads: int | None) -> Iterator[None]:
         memory.fill_uninitialized_memory = filling
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def inference_settings(threads: int | None) -> Iterator[None]:
+    """The same where a saved model is applied: nothing is drawn, and memory is kept from one batch to the next.
+
+    Args:
+        threads: of torch on the CPU; None leaves them.
+    """
+    with run_settings(0, threads), freed_memory_kept():
+        yield

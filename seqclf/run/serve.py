@@ -14,7 +14,7 @@ from seqclf.errors import UserError
 from seqclf.inference.decision import Decision
 from seqclf.inference.predict import MAX_ROWS
 from seqclf.run.own_parts import import_part
-from seqclf.run.process import run_settings
+from seqclf.run.process import inference_settings
 
 
 def serve(
@@ -60,7 +60,7 @@ def serve(
         raise UserError(f"Serving needs {error.name}: pip install 'seqclf[serve]'.") from error
     if min(max_records, max_bytes, max_batch) < 1 or not 0 <= port < 2**16:
         raise UserError("max_records, max_bytes and max_batch must be at least 1, and port between 0 and 65535.")
-    with run_settings(0, threads):
+    with inference_settings(threads):
         classifier = SequenceClassifier.from_pretrained(model, [import_part(name) for name in parts or []])
         decision.limits(classifier.vocab.labels)
         app = make_app(classifier, max_records, max_bytes, decision, max_batch)

@@ -13,7 +13,7 @@ from seqclf.errors import UserError
 from seqclf.inference.atomic import replacing
 from seqclf.inference.row_writers import FORMATS
 from seqclf.run.predictor import Predictor
-from seqclf.run.process import run_settings
+from seqclf.run.process import inference_settings
 from seqclf.run.progress import watching
 from seqclf.run.ray_cluster import cluster, ray_data
 from seqclf.run.ray_each import Engine
@@ -57,7 +57,7 @@ def predict_folder(
     todo = _missing(shards, predictor, output, resume)
     if engine == "ray":
         return _by_ray(predictor.unread(), todo, resume, threads or 1) if todo else 0
-    with run_settings(0, threads), watching() as progress:
+    with inference_settings(threads), watching() as progress:
         return sum(predictor.write(*shard, resume, progress) for shard in todo)
 
 
@@ -121,7 +121,7 @@ def _by_ray(predictor: Predictor, todo: Sequence[Shard], resume: bool, threads: 
 
         def __call__(self, item: dict[str, str]) -> dict[str, Any]:
             try:
-                with run_settings(0, threads):
+                with inference_settings(threads):
                     return {"records": predictor.write(Path(item["input"]), Path(item["output"]), resume), "error": ""}
             except UserError as error:
                 return {"records": 0, "error": str(error)}

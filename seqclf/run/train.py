@@ -27,6 +27,7 @@ from seqclf.run.compose import plain
 from seqclf.run.computed_vectors import compute_once
 from seqclf.run.cross_validation import cross_validate
 from seqclf.run.fit import Training, fit, make_training
+from seqclf.run.freed_memory import freed_memory_kept
 from seqclf.run.init_from import Start
 from seqclf.run.loaded_config import check_targets
 from seqclf.run.memory import explaining
@@ -112,7 +113,8 @@ def train_rank(
         if saved is not None:
             record = saved.check(config, record)
         write_provenance(folder, config, origin.from_the_start(), source.tables(), model.architecture)
-        return _run(config, source, store, model, folder, began, origin, record, saved)
+        with freed_memory_kept():
+            return _run(config, source, store, model, folder, began, origin, record, saved)
 
 
 def _parts_and_start(config: Mapping[str, Any], parts: Parts) -> tuple[Parts, Start | None]:
